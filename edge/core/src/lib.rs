@@ -1,0 +1,1 @@
+//! The rules of whisper-edge: keys, verdicts, limits, errors. No I/O, no clock

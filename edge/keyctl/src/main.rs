@@ -1,0 +1,3 @@
+//! Command line for administrators of API keys
+
+fn main() {}

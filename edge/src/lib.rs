@@ -1,0 +1,1 @@
+//! The Cloudflare Worker: ports of edge-core on KV, Durable Objects and fetch

@@ -1,0 +1,1 @@
+//! Wire types, transcript renderers, error envelope and the edge to inference signature

@@ -1,0 +1,1 @@
+//! Container bytes to 16 kHz mono samples under hard bounds

@@ -1,0 +1,1 @@
+//! Whisper model files: catalogue, verified download, import

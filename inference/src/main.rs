@@ -1,0 +1,3 @@
+//! The native inference service: HTTP in, Whisper behind
+
+fn main() {}

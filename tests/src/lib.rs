@@ -1,0 +1,1 @@
+//! End-to-end tests: real workerd, the real service, real clients
