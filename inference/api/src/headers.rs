@@ -1,0 +1,18 @@
+//! Names of the headers that pass between the edge and the inference service.
+
+/// The edge's id of a request; repeated to the caller as `x-request-id`.
+pub const EDGE_REQUEST_ID: &str = "x-edge-request-id";
+/// Base64url (no padding) of the JSON of [`crate::claims::Claims`].
+pub const EDGE_CLAIMS: &str = "x-edge-claims";
+/// `t=<unix seconds>,v1=<hex HMAC-SHA256>`; see [`crate::signature`].
+pub const EDGE_SIGNATURE: &str = "x-edge-signature";
+/// Length of the decoded audio in seconds, three decimals; on every answer that decoded audio.
+pub const AUDIO_SECONDS: &str = "x-audio-seconds";
+/// Milliseconds the request waited for a free Whisper state.
+pub const QUEUE_MS: &str = "x-queue-ms";
+/// Milliseconds spent decoding and resampling.
+pub const DECODE_MS: &str = "x-decode-ms";
+/// Milliseconds spent in Whisper.
+pub const INFERENCE_MS: &str = "x-inference-ms";
+/// The id a caller can quote; on every answer.
+pub const REQUEST_ID: &str = "x-request-id";
