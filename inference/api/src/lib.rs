@@ -6,4 +6,7 @@
 pub mod claims;
 pub mod envelope;
 pub mod headers;
+pub mod language;
+pub mod render;
 pub mod signature;
+pub mod transcript;
