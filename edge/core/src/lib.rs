@@ -1,1 +1,22 @@
-//! The rules of whisper-edge: keys, verdicts, limits, errors. No I/O, no clock
+//! The rules of whisper-edge: keys, verdicts, limits, errors. No I/O, no clock.
+//!
+//! The Worker's shell (`edge/src`) brings the clock, randomness and storage through the traits of
+//! [`ports`]; everything that decides stands here and is tested natively.
+
+pub mod admin;
+pub mod admission;
+pub mod api_key;
+pub mod config;
+pub mod error;
+pub mod headers;
+pub mod key_cache;
+pub mod key_record;
+pub mod limit;
+pub mod limiter;
+pub mod ports;
+pub mod quota;
+pub mod rate_limit;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod upstream;
+pub mod verify;

@@ -1,0 +1,295 @@
+//! The deployment's settings, read once and typed. A missing, malformed or unknown one stops the
+//! Worker with a clear cause: a typing error in a setting must not pass as its default.
+
+use std::fmt;
+
+use inference_api::signature::Secret;
+
+use crate::api_key::{KeyEnv, KeyFormat, KeyHash};
+use crate::limit::{Limit, check_all};
+
+/// Where settings come from: the Worker's variables and secrets.
+pub trait Lookup {
+    /// The value of a setting, if it is set.
+    fn get(&self, name: &str) -> Option<String>;
+    /// Names of all settings that are set.
+    fn names(&self) -> Vec<String>;
+}
+
+/// Every setting there is, with its default (`None`: it must be set). docs/operations.md explains each.
+pub const SETTINGS: [(&str, Option<&str>); 11] = [
+    ("INFERENCE_URLS", None),
+    ("EDGE_SIGNING_SECRETS", None),
+    ("ROOT_KEY_SHA256", None),
+    ("MODELS", Some("tiny.en")),
+    ("KEY_PREFIX", Some("wk")),
+    ("KEY_ENV", Some("live")),
+    ("MAX_UPLOAD_BYTES", Some("26214400")),
+    ("MAX_AUDIO_SECONDS", Some("7200")),
+    ("REQUEST_TIMEOUT_SECONDS", Some("600")),
+    (
+        "DEFAULT_LIMITS",
+        Some(r#"[{"name":"minute","kind":"rate","limit":60,"window_seconds":60}]"#),
+    ),
+    ("LOG", Some("requests")),
+];
+
+/// Largest upload that any deployment can allow: 100 MiB, the platform's own bound.
+pub const MAX_UPLOAD_BYTES: u64 = 100 * 1024 * 1024;
+
+/// What is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// One line for each request.
+    Requests,
+    /// One line for each request that ended in an error.
+    Errors,
+}
+
+/// The settings, typed. Secrets are redacted in `Debug`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Origins of the inference hosts, without a trailing slash.
+    pub inference_urls: Vec<String>,
+    /// The first signs what goes to a host; the second is for a rotation under way.
+    pub signing_secrets: Vec<Secret>,
+    /// SHA-256 of the first root key.
+    pub root_key: KeyHash,
+    /// Models offered, the first by default.
+    pub models: Vec<String>,
+    /// Form of the keys.
+    pub key_format: KeyFormat,
+    /// Largest body of an upload, in bytes.
+    pub max_upload_bytes: u64,
+    /// Longest audio, in seconds.
+    pub max_audio_seconds: u32,
+    /// How long a request may take in all, in seconds.
+    pub request_timeout_seconds: u32,
+    /// Limits of a key that is made without any.
+    pub default_limits: Vec<Limit>,
+    /// What is logged.
+    pub log: LogLevel,
+}
+
+/// What is wrong with the settings. It never holds a value, which may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The setting.
+    pub name: String,
+    /// What it must be.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "setting {}: {}", self.name, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Settings {
+    /// Reads and checks every setting.
+    pub fn read(lookup: &impl Lookup) -> Result<Self, ConfigError> {
+        if let Some(unknown) = lookup
+            .names()
+            .into_iter()
+            .find(|name| SETTINGS.iter().all(|(known, _)| known != name))
+        {
+            return Err(ConfigError {
+                name: unknown,
+                problem: "no such setting".to_owned(),
+            });
+        }
+        let log = match text(lookup, "LOG")?.as_str() {
+            "requests" => LogLevel::Requests,
+            "errors" => LogLevel::Errors,
+            _ => return wrong("LOG", "must be `requests` or `errors`"),
+        };
+        Ok(Self {
+            inference_urls: origins(&text(lookup, "INFERENCE_URLS")?)?,
+            signing_secrets: Secret::parse_list(&text(lookup, "EDGE_SIGNING_SECRETS")?)
+                .or_else(|e| wrong("EDGE_SIGNING_SECRETS", &e.to_string()))?,
+            root_key: KeyHash::from_hex(text(lookup, "ROOT_KEY_SHA256")?.trim())
+                .map_or_else(|| wrong("ROOT_KEY_SHA256", "must be 64 hex digits"), Ok)?,
+            models: models(&text(lookup, "MODELS")?)?,
+            key_format: key_format(lookup)?,
+            max_upload_bytes: number(lookup, "MAX_UPLOAD_BYTES", MAX_UPLOAD_BYTES)?,
+            max_audio_seconds: number(lookup, "MAX_AUDIO_SECONDS", 86_400)?,
+            request_timeout_seconds: number(lookup, "REQUEST_TIMEOUT_SECONDS", 3_600)?,
+            default_limits: default_limits(&text(lookup, "DEFAULT_LIMITS")?)?,
+            log,
+        })
+    }
+}
+
+fn wrong<T>(name: &str, problem: &str) -> Result<T, ConfigError> {
+    Err(ConfigError {
+        name: name.to_owned(),
+        problem: problem.to_owned(),
+    })
+}
+
+fn text(lookup: &impl Lookup, name: &str) -> Result<String, ConfigError> {
+    let default = SETTINGS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .and_then(|(_, default)| *default);
+    match (lookup.get(name), default) {
+        (Some(value), _) => Ok(value),
+        (None, Some(default)) => Ok(default.to_owned()),
+        (None, None) => wrong(name, "must be set"),
+    }
+}
+
+fn number<T: TryFrom<u64>>(lookup: &impl Lookup, name: &str, most: u64) -> Result<T, ConfigError> {
+    text(lookup, name)?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .filter(|n| (1..=most).contains(n))
+        .and_then(|n| T::try_from(n).ok())
+        .map_or_else(
+            || wrong(name, &format!("must be a number from 1 to {most}")),
+            Ok,
+        )
+}
+
+fn origins(list: &str) -> Result<Vec<String>, ConfigError> {
+    let origins: Vec<String> = list
+        .split(',')
+        .map(|origin| origin.trim().trim_end_matches('/').to_owned())
+        .filter(|origin| !origin.is_empty())
+        .collect();
+    let good = (1..=16).contains(&origins.len())
+        && origins.iter().all(|origin| {
+            ["https://", "http://"].iter().any(|scheme| {
+                origin.strip_prefix(scheme).is_some_and(|host| {
+                    !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
+                })
+            })
+        });
+    if good {
+        Ok(origins)
+    } else {
+        wrong(
+            "INFERENCE_URLS",
+            "must be 1 to 16 origins (https://host[:port]), separated by commas",
+        )
+    }
+}
+
+fn models(list: &str) -> Result<Vec<String>, ConfigError> {
+    let models: Vec<String> = list.split(',').map(|m| m.trim().to_owned()).collect();
+    if models.len() <= 64 && models.iter().all(|model| is_model_name(model)) {
+        Ok(models)
+    } else {
+        wrong(
+            "MODELS",
+            "must be model names (a-z, 0-9, . _ -), separated by commas",
+        )
+    }
+}
+
+/// Whether a text can be the name of a model: 1 to 64 letters, digits, dots, dashes, underscores.
+pub fn is_model_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+fn key_format(lookup: &impl Lookup) -> Result<KeyFormat, ConfigError> {
+    let env = match text(lookup, "KEY_ENV")?.as_str() {
+        "live" => KeyEnv::Live,
+        "test" => KeyEnv::Test,
+        _ => return wrong("KEY_ENV", "must be `live` or `test`"),
+    };
+    KeyFormat::new(&text(lookup, "KEY_PREFIX")?, env)
+        .map_or_else(|| wrong("KEY_PREFIX", "must be 1 to 16 of a-z and 0-9"), Ok)
+}
+
+fn default_limits(json: &str) -> Result<Vec<Limit>, ConfigError> {
+    let limits: Vec<Limit> =
+        serde_json::from_str(json).or_else(|e| wrong("DEFAULT_LIMITS", &e.to_string()))?;
+    check_all(&limits).or_else(|e| wrong("DEFAULT_LIMITS", &e.to_string()))?;
+    Ok(limits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    struct Vars(BTreeMap<&'static str, String>);
+
+    impl Lookup for Vars {
+        fn get(&self, name: &str) -> Option<String> {
+            self.0.get(name).cloned()
+        }
+
+        fn names(&self) -> Vec<String> {
+            self.0.keys().map(|&name| name.to_owned()).collect()
+        }
+    }
+
+    fn good() -> Vars {
+        Vars(BTreeMap::from([
+            (
+                "INFERENCE_URLS",
+                "http://127.0.0.1:9000/, https://gpu.example".to_owned(),
+            ),
+            ("EDGE_SIGNING_SECRETS", "s3cr3t-".repeat(5)),
+            ("ROOT_KEY_SHA256", "ab".repeat(32)),
+        ]))
+    }
+
+    #[test]
+    fn what_must_be_set_is_enough() {
+        let settings = Settings::read(&good()).unwrap();
+        assert_eq!(
+            settings.inference_urls,
+            ["http://127.0.0.1:9000", "https://gpu.example"]
+        );
+        assert_eq!(settings.max_upload_bytes, 25 * 1024 * 1024);
+        assert_eq!(settings.default_limits.len(), 1);
+        let printed = format!("{settings:?}");
+        assert!(
+            !printed.contains("s3cr3t") && !printed.contains(&"ab".repeat(32)),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn a_missing_wrong_or_unknown_setting_stops_the_worker_and_is_named() {
+        for name in ["INFERENCE_URLS", "EDGE_SIGNING_SECRETS", "ROOT_KEY_SHA256"] {
+            let mut vars = good();
+            vars.0.remove(name);
+            assert_eq!(Settings::read(&vars).unwrap_err().name, name);
+        }
+        for (name, value) in [
+            ("INFERENCE_URLS", "ftp://x"),
+            ("INFERENCE_URLS", "https://host/path"),
+            ("INFERENCE_URLS", "https://user@host"),
+            ("INFERENCE_URLS", ","),
+            ("EDGE_SIGNING_SECRETS", "short"),
+            ("ROOT_KEY_SHA256", "zz"),
+            ("MODELS", "../x"),
+            ("MODELS", ""),
+            ("KEY_PREFIX", "W"),
+            ("KEY_ENV", "prod"),
+            ("MAX_UPLOAD_BYTES", "0"),
+            ("MAX_UPLOAD_BYTES", "104857601"),
+            ("MAX_AUDIO_SECONDS", "-1"),
+            ("REQUEST_TIMEOUT_SECONDS", "soon"),
+            ("DEFAULT_LIMITS", "[]"),
+            ("DEFAULT_LIMITS", "{"),
+            ("LOG", "all"),
+            ("MAX_UPLAOD_BYTES", "1"),
+        ] {
+            let mut vars = good();
+            vars.0.insert(name, value.to_owned());
+            assert_eq!(Settings::read(&vars).unwrap_err().name, name, "{value}");
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! The one error of the edge, and the one match that makes an HTTP answer of it.
+
+use inference_api::envelope::{Envelope, ErrorType};
+
+use crate::key_record::Scope;
+use crate::ports::PortError;
+
+/// Everything that can be wrong with a request at the edge. Public text and private cause stand
+/// apart: [`EdgeError::answer`] makes the text, [`EdgeError::cause`] is for the log alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EdgeError {
+    /// Neither `Authorization: Bearer` nor `X-API-Key`.
+    MissingKey,
+    /// Both headers, with different keys.
+    ConflictingKeys,
+    /// Not of the form of a key, or a key nobody has.
+    InvalidKey,
+    /// Revoked, for good.
+    RevokedKey,
+    /// Switched off by its administrator.
+    DisabledKey,
+    /// Its time is over.
+    ExpiredKey,
+    /// A good key without the scope of this route.
+    InsufficientScope(Scope),
+    /// No such route.
+    UnknownRoute,
+    /// No such object, or not this caller's.
+    NotFound(&'static str),
+    /// No such model, or not one of this key's.
+    ModelNotFound(String),
+    /// The route has other methods: these.
+    MethodNotAllowed(&'static str),
+    /// The body is longer than this many bytes.
+    TooLarge(u64),
+    /// The body is not `multipart/form-data`, or not JSON where JSON is due.
+    UnsupportedMediaType(&'static str),
+    /// The body is no JSON of the expected form.
+    InvalidBody(String),
+    /// One field has a wrong value.
+    InvalidValue {
+        /// The field.
+        param: &'static str,
+        /// What it must be.
+        message: String,
+    },
+    /// A sliding rate is used up.
+    RateLimited {
+        /// The limit's name.
+        limit: String,
+        /// Whole seconds until the request would be admitted.
+        retry_after: u64,
+    },
+    /// A calendar quota is used up.
+    QuotaUsedUp {
+        /// The limit's name.
+        limit: String,
+        /// Whole seconds until the next period.
+        retry_after: u64,
+    },
+    /// The key's limiter gave no answer; nothing is admitted without it.
+    LimiterUnavailable(PortError),
+    /// KV gave no answer.
+    KeyStoreUnavailable(PortError),
+    /// Every inference host is out.
+    UpstreamUnavailable,
+    /// The host broke off, refused the edge, or answered something else than the service does.
+    UpstreamFailed(String),
+    /// The host did not answer before the deadline.
+    UpstreamTimeout,
+    /// A setting of the deployment is missing or wrong; the cause names it.
+    Misconfigured(String),
+    /// A fault of this code.
+    Internal(String),
+}
+
+/// An HTTP answer without its envelope's JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Stable code for programs.
+    pub code: &'static str,
+    /// Class of the error.
+    pub r#type: ErrorType,
+    /// The field at fault.
+    pub param: Option<&'static str>,
+    /// For a person.
+    pub message: String,
+    /// `Retry-After`, whole seconds.
+    pub retry_after: Option<u64>,
+    /// `Allow`, on 405.
+    pub allow: Option<&'static str>,
+}
+
+impl ErrorAnswer {
+    /// The JSON body.
+    pub fn body(&self) -> String {
+        Envelope::new(self.message.as_str(), self.r#type, self.param, self.code).to_json()
+    }
+}
+
+/// Seconds after which a caller may try again when a part of the service is out.
+const OUTAGE_RETRY_SECONDS: u64 = 5;
+
+impl EdgeError {
+    /// The answer for the caller.
+    #[allow(clippy::too_many_lines)] // One exhaustive match: a new kind can't be forgotten.
+    pub fn answer(&self) -> ErrorAnswer {
+        use ErrorType::{
+            InvalidRequestError as Invalid, RateLimitError as Rate, ServerError as Server,
+        };
+        let (status, code, r#type, message): (u16, _, _, String) = match self {
+            Self::MissingKey => (
+                401,
+                "missing_api_key",
+                Invalid,
+                "No API key. Send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`."
+                    .into(),
+            ),
+            Self::ConflictingKeys => (
+                400,
+                "conflicting_api_keys",
+                Invalid,
+                "`Authorization` and `X-API-Key` hold different keys. Send one.".into(),
+            ),
+            Self::InvalidKey => (
+                401,
+                "invalid_api_key",
+                Invalid,
+                "This API key is not known here. Check it for typing errors.".into(),
+            ),
+            Self::RevokedKey => (
+                401,
+                "revoked_api_key",
+                Invalid,
+                "This API key was revoked.".into(),
+            ),
+            Self::DisabledKey => (
+                401,
+                "disabled_api_key",
+                Invalid,
+                "This API key is switched off.".into(),
+            ),
+            Self::ExpiredKey => (
+                401,
+                "expired_api_key",
+                Invalid,
+                "This API key has expired.".into(),
+            ),
+            Self::InsufficientScope(scope) => (
+                403,
+                "insufficient_scope",
+                Invalid,
+                format!("This API key lacks the scope `{}`.", scope.as_str()),
+            ),
+            Self::UnknownRoute => (404, "not_found", Invalid, "There is no such route.".into()),
+            Self::NotFound(what) => (
+                404,
+                "not_found",
+                Invalid,
+                format!("There is no such {what}."),
+            ),
+            Self::ModelNotFound(model) => (
+                404,
+                "model_not_found",
+                Invalid,
+                format!("The model {model:?} does not exist, or this key may not use it."),
+            ),
+            Self::MethodNotAllowed(allow) => (
+                405,
+                "method_not_allowed",
+                Invalid,
+                format!("This route knows only {allow}."),
+            ),
+            Self::TooLarge(bytes) => (
+                413,
+                "file_too_large",
+                Invalid,
+                format!("The body is larger than {bytes} bytes."),
+            ),
+            Self::UnsupportedMediaType(expected) => (
+                415,
+                "unsupported_media_type",
+                Invalid,
+                format!("Send the body as `{expected}`."),
+            ),
+            Self::InvalidBody(message) => (400, "invalid_body", Invalid, message.clone()),
+            Self::InvalidValue { message, .. } => (400, "invalid_value", Invalid, message.clone()),
+            Self::RateLimited { limit, retry_after } => (
+                429,
+                "rate_limit_exceeded",
+                Rate,
+                format!(
+                    "The limit {limit:?} of this key is reached. Try again in {retry_after} s."
+                ),
+            ),
+            Self::QuotaUsedUp { limit, retry_after } => (
+                429,
+                "insufficient_quota",
+                Rate,
+                format!(
+                    "The quota {limit:?} of this key is used up. It starts anew in {retry_after} s."
+                ),
+            ),
+            Self::LimiterUnavailable(_) => (
+                503,
+                "limiter_unavailable",
+                Server,
+                "The limits of this key can't be checked at present; nothing was admitted.".into(),
+            ),
+            Self::KeyStoreUnavailable(_) => (
+                503,
+                "key_store_unavailable",
+                Server,
+                "Keys can't be looked up at present.".into(),
+            ),
+            Self::UpstreamUnavailable => (
+                503,
+                "upstream_unavailable",
+                Server,
+                "No inference host is reachable at present.".into(),
+            ),
+            Self::UpstreamFailed(_) => (
+                502,
+                "upstream_failed",
+                Server,
+                "The inference host failed to answer.".into(),
+            ),
+            Self::UpstreamTimeout => (
+                504,
+                "upstream_timeout",
+                Server,
+                "The inference host did not answer in time.".into(),
+            ),
+            Self::Misconfigured(_) => (
+                500,
+                "misconfigured",
+                Server,
+                "This deployment lacks a setting; its log says which.".into(),
+            ),
+            Self::Internal(_) => (
+                500,
+                "internal_error",
+                Server,
+                "Something failed here.".into(),
+            ),
+        };
+        ErrorAnswer {
+            status,
+            code,
+            r#type,
+            param: match self {
+                Self::InvalidValue { param, .. } => Some(param),
+                Self::ModelNotFound(_) => Some("model"),
+                _ => None,
+            },
+            message,
+            retry_after: self.retry_after(),
+            allow: match self {
+                Self::MethodNotAllowed(allow) => Some(allow),
+                _ => None,
+            },
+        }
+    }
+
+    /// The private cause, for the log.
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::LimiterUnavailable(error) | Self::KeyStoreUnavailable(error) => {
+                Some(error.to_string())
+            }
+            Self::UpstreamFailed(cause) | Self::Misconfigured(cause) | Self::Internal(cause) => {
+                Some(cause.clone())
+            }
+            _ => None,
+        }
+    }
+
+    const fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::QuotaUsedUp { retry_after, .. } => {
+                Some(*retry_after)
+            }
+            Self::LimiterUnavailable(_)
+            | Self::KeyStoreUnavailable(_)
+            | Self::UpstreamUnavailable => Some(OUTAGE_RETRY_SECONDS),
+            _ => None,
+        }
+    }
+
+    /// One of each kind, for what must hold for all of them (the README's table, the API page).
+    pub fn one_of_each() -> Vec<Self> {
+        let lost = || PortError {
+            port: "kv",
+            cause: String::new(),
+        };
+        vec![
+            Self::MissingKey,
+            Self::ConflictingKeys,
+            Self::InvalidKey,
+            Self::RevokedKey,
+            Self::DisabledKey,
+            Self::ExpiredKey,
+            Self::InsufficientScope(Scope::Transcribe),
+            Self::UnknownRoute,
+            Self::NotFound("key"),
+            Self::ModelNotFound(String::new()),
+            Self::MethodNotAllowed("GET"),
+            Self::TooLarge(0),
+            Self::UnsupportedMediaType("multipart/form-data"),
+            Self::InvalidBody(String::new()),
+            Self::InvalidValue {
+                param: "name",
+                message: String::new(),
+            },
+            Self::RateLimited {
+                limit: String::new(),
+                retry_after: 1,
+            },
+            Self::QuotaUsedUp {
+                limit: String::new(),
+                retry_after: 1,
+            },
+            Self::LimiterUnavailable(lost()),
+            Self::KeyStoreUnavailable(lost()),
+            Self::UpstreamUnavailable,
+            Self::UpstreamFailed(String::new()),
+            Self::UpstreamTimeout,
+            Self::Misconfigured(String::new()),
+            Self::Internal(String::new()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_429_says_when_to_come_back_and_every_405_what_is_allowed() {
+        for error in EdgeError::one_of_each() {
+            let answer = error.answer();
+            assert_eq!(answer.status == 405, answer.allow.is_some(), "{error:?}");
+            if answer.status == 429 || answer.status == 503 {
+                assert!(answer.retry_after.is_some(), "{error:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_private_cause_never_reaches_the_caller() {
+        let secret = "10.0.0.7:9000 refused";
+        for error in [
+            EdgeError::UpstreamFailed(secret.into()),
+            EdgeError::Internal(secret.into()),
+            EdgeError::Misconfigured(secret.into()),
+            EdgeError::LimiterUnavailable(PortError {
+                port: "limiter",
+                cause: secret.into(),
+            }),
+        ] {
+            assert!(!error.answer().body().contains(secret), "{error:?}");
+            assert!(error.cause().is_some_and(|cause| cause.contains(secret)));
+        }
+    }
+}
