@@ -1,0 +1,318 @@
+//! The loop from packets to samples, and the bounds on it.
+
+use crate::{
+    AudioError, Container, Limits, Pcm, SourceFormat, container,
+    downmix::Downmixer,
+    opus_header,
+    output::Output,
+    source::{SourceMonitor, WindowedSource},
+    vorbis_setup,
+};
+use std::{
+    io::{Read, Seek, SeekFrom},
+    sync::{Arc, LazyLock},
+};
+use symphonia::{
+    core::{
+        codecs::{
+            CodecParameters,
+            audio::{
+                AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
+                well_known::{CODEC_ID_OPUS, CODEC_ID_VORBIS},
+            },
+            registry::CodecRegistry,
+        },
+        errors::Error as SymphoniaError,
+        formats::FormatReader,
+        packet::Packet,
+    },
+    default::register_enabled_codecs,
+};
+use symphonia_adapter_libopus::OpusDecoder;
+
+/// Packets in a row that gave no audio: of other tracks (a second of video has some 60), damaged, or
+/// made up.
+const MAX_SILENT_PACKETS: u32 = 4096;
+
+/// Times a file may start over with another codec set-up or rate (chained ogg, radio recordings).
+const MAX_RESTARTS: u32 = 64;
+
+/// Rate of every opus stream that is decoded here, in Hz: what its pre-skip and its demuxers'
+/// trimming count in (RFC 7845, section 4.2), whatever rate a container claims.
+const OPUS_RATE: u32 = 48_000;
+
+static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
+    let mut codecs = CodecRegistry::new();
+    register_enabled_codecs(&mut codecs);
+    codecs.register_audio_decoder::<OpusDecoder>();
+    codecs
+});
+
+pub(crate) fn decode<R>(
+    mut file: R,
+    limits: &Limits,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<Pcm, AudioError>
+where
+    R: Read + Seek + Send + Sync,
+{
+    let len = file.seek(SeekFrom::End(0))?;
+    if len == 0 {
+        return Err(AudioError::Empty);
+    }
+    if len > limits.max_bytes {
+        return Err(AudioError::TooLarge {
+            limit: limits.max_bytes,
+        });
+    }
+    if cancelled() {
+        return Err(AudioError::Cancelled);
+    }
+    let layout = container::recognise(&mut file, len, limits)?;
+    let monitor = Arc::new(SourceMonitor::new());
+    let source = WindowedSource::new(
+        file,
+        layout.window,
+        layout.prefix,
+        Arc::clone(&monitor),
+        cancelled,
+    );
+    let mut decoding = Decoding {
+        container: layout.container,
+        limits,
+        downmixer: Downmixer::default(),
+        output: Output::new(limits),
+        restarts: 0,
+        truncated: layout.truncated,
+    };
+    let result = decoding.run(source, len, &monitor, cancelled);
+    // What stopped the source comes first: a demuxer may have taken it for an end, or for damage.
+    if let Some(fault) = monitor.take_fault() {
+        return Err(fault);
+    }
+    result?;
+    decoding.finish()
+}
+
+/// One file being decoded.
+struct Decoding<'a> {
+    container: Container,
+    limits: &'a Limits,
+    downmixer: Downmixer,
+    output: Output,
+    restarts: u32,
+    truncated: bool,
+}
+
+/// The track that is decoded, and its decoder.
+struct Track {
+    id: u32,
+    decoder: Box<dyn AudioDecoder>,
+    codec: &'static str,
+    /// Frames at the start that are the codec's warm-up and that the decoder does not drop itself.
+    frames_to_skip: u64,
+}
+
+impl Decoding<'_> {
+    fn run<R>(
+        &mut self,
+        source: WindowedSource<'_, R>,
+        len: u64,
+        monitor: &SourceMonitor,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), AudioError>
+    where
+        R: Read + Seek + Send + Sync,
+    {
+        let mut reader =
+            container::open(self.container, source).map_err(|error| opening_failed(&error))?;
+        monitor.headers_done(len);
+        let mut track = self.select_track(reader.as_ref())?;
+        let mut work = WorkBudget::for_file(len);
+        loop {
+            if cancelled() {
+                return Err(AudioError::Cancelled);
+            }
+            let packet = match reader.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(()),
+                Err(SymphoniaError::ResetRequired) => {
+                    self.count_restart()?;
+                    track = self.select_track(reader.as_ref())?;
+                    continue;
+                }
+                // Whatever ails the container, nothing behind it can be found any more.
+                Err(_) => {
+                    self.truncated = true;
+                    return Ok(());
+                }
+            };
+            let heard = packet.track_id == track.id && self.decode_packet(&mut track, &packet)?;
+            if !work.allows_more(&packet, heard) {
+                self.truncated = true;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Chooses the track the container prefers, or else the first that can be decoded.
+    fn select_track(&self, reader: &dyn FormatReader) -> Result<Track, AudioError> {
+        let preferred = reader
+            .default_track(symphonia::core::formats::TrackType::Audio)
+            .map(|track| track.id);
+        let mut tracks: Vec<_> = reader.tracks().iter().collect();
+        tracks.sort_by_key(|track| Some(track.id) != preferred);
+        let mut refusal = AudioError::NoAudioTrack;
+        for track in tracks {
+            let Some(CodecParameters::Audio(parameters)) = &track.codec_params else {
+                continue;
+            };
+            match self.open_track(track.id, parameters.clone()) {
+                Ok(track) => return Ok(track),
+                // The preferred track's reason is the one to tell.
+                Err(error) if matches!(refusal, AudioError::NoAudioTrack) => refusal = error,
+                Err(_) => {}
+            }
+        }
+        Err(refusal)
+    }
+
+    fn open_track(
+        &self,
+        id: u32,
+        mut parameters: AudioCodecParameters,
+    ) -> Result<Track, AudioError> {
+        let mut frames_to_skip = 0;
+        if parameters.codec == CODEC_ID_OPUS {
+            parameters.sample_rate = Some(OPUS_RATE);
+            if let Some(header) = &mut parameters.extra_data {
+                frames_to_skip = opus_header::take_pre_skip(self.container, header);
+            }
+        }
+        // Before the decoder allocates by them.
+        if let Some(channels) = &parameters.channels {
+            let channels = u32::try_from(channels.count()).unwrap_or(u32::MAX);
+            self.limits.check_channels(channels)?;
+        }
+        if let Some(rate) = parameters.sample_rate {
+            self.limits.check_sample_rate(rate)?;
+        }
+        if parameters.codec == CODEC_ID_VORBIS {
+            vorbis_setup::check(parameters.extra_data.as_deref().unwrap_or_default())?;
+        }
+        let decoder = CODECS
+            .make_audio_decoder(&parameters, &AudioDecoderOptions::default())
+            .map_err(|error| match error {
+                SymphoniaError::Unsupported(what) => AudioError::UnsupportedCodec(what),
+                other => opening_failed(&other),
+            })?;
+        Ok(Track {
+            id,
+            codec: decoder.codec_info().short_name,
+            decoder,
+            frames_to_skip,
+        })
+    }
+
+    /// Decodes one packet and says whether it held any audio.
+    fn decode_packet(&mut self, track: &mut Track, packet: &Packet) -> Result<bool, AudioError> {
+        let buffer = match track.decoder.decode(packet) {
+            Ok(buffer) => buffer,
+            Err(SymphoniaError::ResetRequired) => {
+                self.count_restart()?;
+                track.decoder.reset();
+                return Ok(false);
+            }
+            // A damaged packet costs its own duration only.
+            Err(_) => return Ok(false),
+        };
+        let rate = buffer.spec().rate();
+        let channels = u32::try_from(buffer.num_planes()).unwrap_or(u32::MAX);
+        if buffer.frames() == 0 || channels == 0 {
+            return Ok(false);
+        }
+        self.limits.check_channels(channels)?;
+        self.limits.check_sample_rate(rate)?;
+        let mono = self.downmixer.mix(&buffer);
+        let skipped = usize::try_from(track.frames_to_skip)
+            .unwrap_or(usize::MAX)
+            .min(mono.len());
+        track.frames_to_skip -= skipped as u64;
+        if self.output.push(rate, &mono[skipped..])? {
+            self.count_restart()?;
+        }
+        self.output.source.get_or_insert(SourceFormat {
+            container: self.container,
+            codec: track.codec,
+            sample_rate: rate,
+            channels,
+        });
+        Ok(true)
+    }
+
+    fn count_restart(&mut self) -> Result<(), AudioError> {
+        self.restarts += 1;
+        if self.restarts > MAX_RESTARTS {
+            return Err(AudioError::Malformed("it changes its format too often"));
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Pcm, AudioError> {
+        let truncated = self.truncated;
+        let (samples, duration, source) = self.output.finish()?;
+        match source {
+            Some(source) if !samples.is_empty() => Ok(Pcm {
+                samples,
+                duration,
+                source,
+                truncated,
+            }),
+            _ => Err(AudioError::Malformed("no audio could be decoded")),
+        }
+    }
+}
+
+/// An error before the first packet, which leaves nothing to deliver.
+fn opening_failed(error: &SymphoniaError) -> AudioError {
+    match *error {
+        SymphoniaError::DecodeError(what)
+        | SymphoniaError::LimitError(what)
+        | SymphoniaError::Unsupported(what) => AudioError::Malformed(what),
+        // The source's own failures are kept by its monitor: this is an end that came too early.
+        _ => AudioError::Malformed("it ends within its header"),
+    }
+}
+
+/// Bounds the packets of a file by its length: containers that point into the file could otherwise
+/// yield the same bytes, or no bytes, without end.
+struct WorkBudget {
+    packets: u64,
+    bytes: u64,
+    silent: u32,
+}
+
+impl WorkBudget {
+    fn for_file(len: u64) -> Self {
+        Self {
+            packets: len,
+            // Matroska may add a stripped header to every packet, hence more than once the length.
+            bytes: len.saturating_mul(4),
+            silent: 0,
+        }
+    }
+
+    /// Counts a packet; says whether the file may give another.
+    fn allows_more(&mut self, packet: &Packet, heard: bool) -> bool {
+        self.silent = if heard { 0 } else { self.silent + 1 };
+        let left = self
+            .packets
+            .checked_sub(1)
+            .zip(self.bytes.checked_sub(packet.data.len() as u64));
+        let Some((packets, bytes)) = left else {
+            return false;
+        };
+        (self.packets, self.bytes) = (packets, bytes);
+        self.silent <= MAX_SILENT_PACKETS
+    }
+}
