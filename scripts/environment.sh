@@ -70,3 +70,8 @@ use_wasm_toolchain() {
   export RUSTC_BOOTSTRAP=1
   WASM_FLAGS=("-Zbuild-std=std,panic_unwind")
 }
+
+# The cargo-clippy of the toolchain in use: `cargo clippy` would find rustup's.
+clippy_program() {
+  if [ "$(wasm_toolchain)" = rustc-web ]; then printf '%s/bin/cargo-clippy\n' "$RUSTC_WEB"; else printf 'cargo-clippy\n'; fi
+}
