@@ -222,7 +222,8 @@ async function main() {
     "--show-interactive-dev-session=false",
   ], {
     // Everything wrangler keeps stays in the state folder, and it asks nobody outside.
-    WRANGLER_LOG_PATH: join(STATE, "wrangler-logs"),
+    XDG_CONFIG_HOME: join(STATE, "wrangler-config"),
+    WRANGLER_WRITE_LOGS: "false",
     WRANGLER_REGISTRY_PATH: join(STATE, "wrangler-registry"),
     WRANGLER_CACHE_DIR: join(STATE, "wrangler-cache"),
     CLOUDFLARE_CF_FETCH_ENABLED: "false",
