@@ -1,1 +1,18 @@
-//! The Cloudflare Worker: ports of edge-core on KV, Durable Objects and fetch
+//! The Cloudflare Worker: ports of edge-core on KV, Durable Objects and fetch.
+//!
+//! Thin on purpose: rules are in `edge-core`. `js/entry.js` is what workerd calls; it calls [`router::handle`]
+//! and [`limiter_do::LimiterObject`]. `js/glue.js` does in one crossing what would take many.
+
+mod admin;
+mod clock;
+mod deployment;
+mod forward;
+mod glue;
+mod key_store;
+mod limiter_client;
+pub mod limiter_do;
+mod models;
+mod reply;
+pub mod router;
+mod telemetry;
+mod transcription;

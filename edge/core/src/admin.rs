@@ -126,8 +126,9 @@ impl<S: KeyStore, L: KeyLimiter, C: Clock> Admin<'_, S, L, C> {
     }
 
     /// Revokes a key, for good: from this answer on it is refused everywhere, although KV spreads the
-    /// change only within a minute. Doing it again changes nothing.
-    pub async fn revoke(&self, id: &str) -> Result<(), EdgeError> {
+    /// change only within a minute. Doing it again changes nothing. Returns the key's hash, so that the
+    /// isolate can forget what it remembers of it.
+    pub async fn revoke(&self, id: &str) -> Result<KeyHash, EdgeError> {
         let (hash, mut record) = self.find(id).await?;
         self.limiter
             .revoke(&record.id)
@@ -141,7 +142,7 @@ impl<S: KeyStore, L: KeyLimiter, C: Clock> Admin<'_, S, L, C> {
                 .await
                 .map_err(EdgeError::KeyStoreUnavailable)?;
         }
-        Ok(())
+        Ok(hash)
     }
 
     async fn find(&self, id: &str) -> Result<(KeyHash, KeyRecord), EdgeError> {

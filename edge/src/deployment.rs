@@ -1,0 +1,77 @@
+//! What one isolate keeps between requests: settings, keys found lately, hosts and how they fare.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use edge_core::admission::{HEADER_NAMES, Refusal};
+use edge_core::config::{Lookup, Settings};
+use edge_core::error::EdgeError;
+use edge_core::headers::{TO_CALLER, TO_UPSTREAM};
+use edge_core::key_cache::KeyCache;
+use edge_core::key_record::KeyRecord;
+use edge_core::upstream::Upstreams;
+use js_sys::JsString;
+
+use crate::glue::{self, Call};
+
+/// A key found lately.
+pub(crate) struct KnownKey {
+    /// Its record.
+    pub record: KeyRecord,
+    /// Its id as the runtime's string, made once: it names the object in every call.
+    pub object_name: JsString,
+    /// The last refusal by its limiter; while it lasts, a flood costs no further calls.
+    pub refusal: RefCell<Option<Refusal>>,
+}
+
+/// One isolate's memory.
+pub(crate) struct Deployment {
+    /// The settings.
+    pub settings: Settings,
+    /// Keys found lately.
+    pub keys: RefCell<KeyCache<KnownKey>>,
+    /// The inference hosts.
+    pub upstreams: RefCell<Upstreams>,
+}
+
+thread_local! {
+    static DEPLOYMENT: RefCell<Option<Rc<Deployment>>> = const { RefCell::new(None) };
+}
+
+struct Vars(BTreeMap<String, String>);
+
+impl Lookup for Vars {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+}
+
+/// This isolate's memory, made at its first request. Wrong settings refuse every request.
+pub(crate) fn deployment(call: &Call) -> Result<Rc<Deployment>, EdgeError> {
+    DEPLOYMENT.with_borrow_mut(|kept| {
+        if let Some(deployment) = kept {
+            return Ok(Rc::clone(deployment));
+        }
+        let vars = serde_json::from_str(&glue::settings(call))
+            .map_err(|e| EdgeError::Misconfigured(e.to_string()))?;
+        let settings =
+            Settings::read(&Vars(vars)).map_err(|e| EdgeError::Misconfigured(e.to_string()))?;
+        glue::set_names(
+            &HEADER_NAMES.join("\n"),
+            &TO_UPSTREAM.join("\n"),
+            &TO_CALLER.join("\n"),
+        );
+        let deployment = Rc::new(Deployment {
+            upstreams: RefCell::new(Upstreams::new(&settings.inference_urls)),
+            keys: RefCell::default(),
+            settings,
+        });
+        *kept = Some(Rc::clone(&deployment));
+        Ok(deployment)
+    })
+}

@@ -1,0 +1,96 @@
+//! The way of an admitted request to an inference host and back. Audio never enters wasm.
+
+use edge_core::error::EdgeError;
+use edge_core::key_record::{KeyRecord, Scope};
+use edge_core::ports::UnixMs;
+use inference_api::claims::{Claims, Render};
+use js_sys::futures::JsFuture;
+use wasm_bindgen::JsValue;
+
+use crate::deployment::Deployment;
+use crate::glue::{self, Call, thrown};
+
+/// What `forward` of the glue says when there was no answer of the service.
+const FAILED: u16 = 0;
+const TIMED_OUT: u16 = 1;
+const STRANGER: u16 = 2;
+
+/// Hands the request to a host and passes its answer on.
+pub(crate) async fn forward(
+    call: &Call,
+    deployment: &Deployment,
+    key: &KeyRecord,
+    scope: Scope,
+    request_id: &str,
+    now: UnixMs,
+) -> Result<(JsValue, u16), EdgeError> {
+    let settings = &deployment.settings;
+    let path = match scope {
+        Scope::Transcribe => "/v1/audio/transcriptions",
+        Scope::Translate => "/v1/audio/translations",
+    };
+    let timeout_ms = settings.request_timeout_seconds.saturating_mul(1000);
+    let claims = Claims {
+        request_id: request_id.to_owned(),
+        key_id: key.id.clone(),
+        owner: key.owner.clone(),
+        scopes: vec![scope.as_str().to_owned()],
+        models: key.models.clone(),
+        max_audio_seconds: Some(f64::from(settings.max_audio_seconds)),
+        priority: 5,
+        deadline_ms: now.plus_ms(u64::from(timeout_ms)).0,
+        render: Render::Client,
+    }
+    .encode();
+    let signer = settings
+        .signing_secrets
+        .first()
+        .ok_or_else(|| EdgeError::Misconfigured("no signing secret".to_owned()))?;
+    let signature = signer.sign("POST", path, &claims, now.seconds());
+    let (host, url) = {
+        let mut upstreams = deployment.upstreams.borrow_mut();
+        let (index, origin) = upstreams
+            .choose(now)
+            .ok_or(EdgeError::UpstreamUnavailable)?;
+        (index, format!("{origin}{path}"))
+    };
+
+    // Sent once: a body that streams can't be sent again.
+    let outcome = JsFuture::from(glue::forward(call, &url, &claims, &signature, timeout_ms))
+        .await
+        .map_err(|error| EdgeError::UpstreamFailed(thrown(&error)))?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // A status or one of three.
+    let status = outcome.as_f64().map_or(FAILED, |number| number as u16);
+    judge(call, deployment, host, status, now)
+}
+
+/// What passes to the caller: every answer that is about his request. What is the edge's own fault (a
+/// signature refused, a route the host does not have) is a failed upstream to him.
+fn judge(
+    call: &Call,
+    deployment: &Deployment,
+    host: usize,
+    status: u16,
+    now: UnixMs,
+) -> Result<(JsValue, u16), EdgeError> {
+    let mut upstreams = deployment.upstreams.borrow_mut();
+    match status {
+        FAILED | STRANGER => {
+            upstreams.failed(host, now);
+            Err(EdgeError::UpstreamFailed(glue::cause(call)))
+        }
+        TIMED_OUT => {
+            upstreams.failed(host, now);
+            Err(EdgeError::UpstreamTimeout)
+        }
+        // 404 is `model_not_found`.
+        200 | 400 | 403 | 404 | 408 | 413 | 415 | 429 | 500..=504 => {
+            upstreams.answered(host);
+            Ok((glue::relay(call), status))
+        }
+        _ => {
+            glue::drop_upstream(call);
+            Err(EdgeError::UpstreamFailed(glue::cause(call)))
+        }
+    }
+}
