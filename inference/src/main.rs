@@ -1,3 +1,70 @@
-//! The native inference service: HTTP in, Whisper behind
+//! `inference`: the service's program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use inference::config::{Cli, Command, Config};
+use inference::server::Server;
+use inference::telemetry;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        None => serve(&cli.serve),
+        Some(Command::Serve(config)) => serve(&config),
+        Some(Command::Models(command)) => {
+            match inference_models::command::run(&command, &mut std::io::stdout().lock()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error.to_string()),
+            }
+        }
+    }
+}
+
+fn serve(config: &Config) -> ExitCode {
+    if let Err(cause) = telemetry::init_logs(&config.log) {
+        return fail(&format!("INFERENCE_LOG: {cause}"));
+    }
+    // A thousand open connections need more than the usual 1,024 descriptors.
+    if let Err(cause) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%cause, "can't raise the limit of open files");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(cause) => return fail(&cause.to_string()),
+    };
+    runtime.block_on(async {
+        let signal = match termination() {
+            Ok(signal) => signal,
+            Err(cause) => return fail(&cause.to_string()),
+        };
+        match Server::start(config).await {
+            Ok(server) => {
+                server.run(signal).await;
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error.to_string()),
+        }
+    })
+}
+
+/// Ends with SIGTERM or SIGINT.
+fn termination() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("inference: {message}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,52 @@
+//! How much of Whisper's 30 s window to encode.
+//!
+//! The encoder takes about nine tenths of the time, and its cost follows the number of positions it
+//! encodes, not the length of the speech: a five-second clip costs as much as thirty seconds unless
+//! the window is fitted to it. Four seconds beyond the clip keep the model from ending too early.
+
+use std::time::Duration;
+
+use inference_audio::SAMPLE_RATE;
+
+/// Positions of the full window of 30 s, 50 a second.
+pub(super) const FULL: u16 = 1500;
+/// Positions a second.
+const RATE: f64 = 50.0;
+/// Silence encoded after a clip.
+const PAD: Duration = Duration::from_secs(4);
+/// Positions are rounded up to a multiple of this, which the matrix kernels like.
+const STEP: f64 = 64.0;
+
+/// Positions to encode for a clip of `samples` at 16 kHz; [`FULL`] for what does not fit below it.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sample counts are far below 2^52; the result is clamped to 1500"
+)]
+pub(super) fn fitted(samples: usize) -> u16 {
+    let seconds = samples as f64 / f64::from(SAMPLE_RATE) + PAD.as_secs_f64();
+    let positions = (seconds * RATE).ceil();
+    let rounded = (positions / STEP).ceil() * STEP;
+    rounded.min(f64::from(FULL)) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_the_clip_and_four_seconds_rounded_up() {
+        assert_eq!(fitted(0), 256);
+        assert_eq!(fitted(16_000), 256);
+        assert_eq!(fitted(2 * 16_000), 320);
+        assert_eq!(fitted(11 * 16_000), 768);
+    }
+
+    #[test]
+    fn a_long_clip_takes_the_full_window() {
+        assert_eq!(fitted(26 * 16_000), FULL);
+        assert_eq!(fitted(3600 * 16_000), FULL);
+        assert_eq!(fitted(usize::MAX), FULL);
+    }
+}

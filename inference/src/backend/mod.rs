@@ -1,0 +1,98 @@
+//! What a speech model has to offer, so that whisper.cpp is one choice and a test's fake another.
+//!
+//! A [`Backend`] is a model held once; a [`Session`] is the working memory of one thread that runs
+//! it. Sessions are made when the service starts, so that memory is known before the first request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use inference_api::language::Language;
+use inference_api::transcript::Task;
+
+pub use segments::Decoded;
+
+mod context;
+#[cfg(any(test, feature = "test-support"))]
+pub mod fake;
+mod quality;
+mod segments;
+mod silence;
+pub mod whisper;
+
+/// What a caller wants of one piece of audio.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecodeOptions {
+    /// Transcribe or translate.
+    pub task: Task,
+    /// The language spoken; `None` lets the model find out.
+    pub language: Option<Language>,
+    /// Text the audio is taken to follow on from: names, spelling, style.
+    pub prompt: Option<String>,
+    /// Sampling temperature, 0 to 1. At 0 the model raises it by itself where the text is doubtful.
+    pub temperature: f32,
+    /// Whether times of single words are wanted.
+    pub words: bool,
+    /// Whether the tokens' log-probabilities are wanted.
+    pub logprobs: bool,
+}
+
+/// Set from outside to stop a running session; asked by the session between its steps.
+#[derive(Clone, Debug, Default)]
+pub struct Abort(Arc<AtomicBool>);
+
+impl Abort {
+    /// Asks the session to stop.
+    pub fn abort(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was asked to stop.
+    pub fn is_aborted(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// The flag itself, for code that can only hold a pointer.
+    fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+}
+
+/// Why a session gave no transcript.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// [`Abort::abort`] was called.
+    #[error("the transcription was aborted")]
+    Aborted,
+    /// The model file can't be loaded, or memory for a session can't be had.
+    #[error("the model can't be loaded: {0}")]
+    Load(String),
+    /// The model failed on this audio; the session can be used again.
+    #[error("the model failed: {0}")]
+    Failed(String),
+    /// The session is unusable and must be replaced.
+    #[error("the session is lost: {0}")]
+    SessionLost(String),
+}
+
+/// A model, loaded once and shared by all threads.
+pub trait Backend: Send + Sync + 'static {
+    /// Whether it knows languages other than English, and can translate.
+    fn is_multilingual(&self) -> bool;
+
+    /// Whether it has a token for `language` (Cantonese came with large-v3).
+    fn knows(&self, language: Language) -> bool;
+
+    /// Working memory for one thread.
+    fn session(&self) -> Result<Box<dyn Session>, BackendError>;
+}
+
+/// One thread's working memory. Nothing of one call may be seen in the next.
+pub trait Session: Send {
+    /// Transcribes 16 kHz mono samples. Returns soon after `abort` is set.
+    fn transcribe(
+        &mut self,
+        samples: &[f32],
+        options: &DecodeOptions,
+        abort: &Abort,
+    ) -> Result<Decoded, BackendError>;
+}

@@ -1,0 +1,91 @@
+//! Whether a transcript looks wrong: the model ran in a circle, or guessed.
+//!
+//! The first two measures and their thresholds are those of openai/whisper (`transcribe.py`:
+//! `compression_ratio_threshold`, `logprob_threshold`). They overlook short loops, so immediately
+//! repeated word groups are counted as well.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+
+/// Above it a text repeats itself.
+const MAX_COMPRESSION_RATIO: f64 = 2.4;
+/// Below it the model guessed.
+const MIN_AVG_LOGPROB: f64 = -1.0;
+/// How often in a row the same group of words may come.
+const MAX_REPEATS: usize = 3;
+/// Longest group of words that is looked for.
+const MAX_GROUP: usize = 8;
+
+/// Bytes of `text` over bytes of its zlib form; 0 for an empty text.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "lengths of transcripts are far below 2^52"
+)]
+pub(super) fn compression_ratio(text: &str) -> f64 {
+    if text.is_empty() {
+        return 0.0;
+    }
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    // Writing into a vector does not fail.
+    match encoder
+        .write_all(text.as_bytes())
+        .and_then(|()| encoder.finish())
+    {
+        Ok(packed) => text.len() as f64 / packed.len() as f64,
+        Err(_) => 0.0,
+    }
+}
+
+/// Whether a text with this mean log-probability should be decoded again another way.
+pub(super) fn looks_wrong(text: &str, avg_logprob: f64) -> bool {
+    !text.trim().is_empty()
+        && (avg_logprob < MIN_AVG_LOGPROB
+            || compression_ratio(text) > MAX_COMPRESSION_RATIO
+            || repeats(text))
+}
+
+/// Whether some group of words comes more than [`MAX_REPEATS`] times in a row.
+fn repeats(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    (1..=MAX_GROUP).any(|group| {
+        let mut equal = 0;
+        words.windows(group + 1).any(|w| {
+            equal = if w.first() == w.last() { equal + 1 } else { 0 };
+            equal >= group * MAX_REPEATS
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_speech_looks_right() {
+        let text = "And so, my fellow Americans, ask not what your country can do for you, \
+                    ask what you can do for your country.";
+        assert!(!looks_wrong(text, -0.3));
+        assert!(!looks_wrong("No, no, no.", -0.3));
+        assert!(!looks_wrong("", -9.0));
+    }
+
+    #[test]
+    fn loops_and_guesses_look_wrong() {
+        assert!(looks_wrong("the the the the", -0.3));
+        assert!(looks_wrong(
+            "so it is and so it is and so it is and so it is and",
+            -0.3
+        ));
+        assert!(looks_wrong("hello", -1.2));
+        assert!(looks_wrong(&"abcdefgh".repeat(40), -0.3));
+    }
+
+    #[test]
+    fn the_compression_ratio_is_of_bytes() {
+        assert!(compression_ratio("") < f64::EPSILON);
+        assert!(compression_ratio("short") < 1.0);
+        assert!(compression_ratio(&"ab".repeat(500)) > 20.0);
+    }
+}

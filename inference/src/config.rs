@@ -1,0 +1,353 @@
+//! The command line. Every flag is also an environment variable; a flag wins.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroUsize};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use inference_api::signature::{Secret, SecretError};
+
+/// Most bytes a file may be allowed to have: what Cloudflare lets through on its common plans.
+const MOST_FILE_BYTES: u64 = 100_000_000;
+
+/// Transcribes speech with Whisper, over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "inference", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; `serve` if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings of `serve`.
+    #[command(flatten)]
+    pub serve: Config,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve transcriptions over HTTP (the default).
+    Serve(Box<Config>),
+    /// List, download or import models.
+    #[command(subcommand)]
+    Models(inference_models::command::ModelsCommand),
+}
+
+/// The settings of the service.
+#[derive(Clone, Debug, Args)]
+pub struct Config {
+    /// Address to listen on; port 0 lets the system choose.
+    #[arg(long, env = "INFERENCE_LISTEN", default_value = "127.0.0.1:9000")]
+    pub listen: SocketAddr,
+
+    /// File to which the bound address is written once the service is ready; nothing else is in it.
+    #[arg(long, env = "INFERENCE_ADDRESS_FILE", value_name = "PATH")]
+    pub address_file: Option<PathBuf>,
+
+    /// Folder of the model files (`ggml-<name>.bin`) [default: whisper-edge/models in the user's
+    /// cache directory].
+    #[arg(long, env = "WHISPER_MODELS_DIR", value_name = "DIR")]
+    pub models_dir: Option<PathBuf>,
+
+    /// Models to load, separated by commas. The first is the default, which `whisper-1` means too.
+    #[arg(long, env = "WHISPER_MODEL", value_name = "NAMES", value_delimiter = ',', default_value = inference_models::DEFAULT_MODEL)]
+    pub model: Vec<String>,
+
+    /// Secrets shared with the edge: `current[,previous]`, each of 32 bytes or more. Both are
+    /// accepted, so that they can be changed without a refused request.
+    #[arg(
+        long,
+        env = "EDGE_SIGNING_SECRETS",
+        value_name = "SECRETS",
+        hide_env_values = true
+    )]
+    pub edge_signing_secrets: Option<Secrets>,
+
+    /// Accept requests without a signature. Refused unless the service listens on loopback.
+    #[arg(long, env = "INFERENCE_DEV_INSECURE")]
+    pub dev_insecure: bool,
+
+    /// Transcriptions at the same time; as many as cores (divided by `--threads-per-state`) if not
+    /// given. Each has its own memory.
+    #[arg(long, env = "INFERENCE_STATES", value_name = "COUNT")]
+    pub states: Option<NonZeroUsize>,
+
+    /// Threads of one transcription. On a CPU more states serve better than more threads; states
+    /// times threads must not exceed the cores.
+    #[arg(
+        long,
+        env = "INFERENCE_THREADS_PER_STATE",
+        value_name = "COUNT",
+        default_value = "1"
+    )]
+    pub threads_per_state: NonZeroU16,
+
+    /// Requests that may wait beside those that run, uploads included; further ones are refused
+    /// with 503 and Retry-After.
+    #[arg(
+        long,
+        env = "INFERENCE_QUEUE_LENGTH",
+        value_name = "COUNT",
+        default_value_t = 64
+    )]
+    pub queue_length: usize,
+
+    /// Largest file, in bytes; at most 100 MB.
+    #[arg(long, env = "INFERENCE_MAX_FILE_BYTES", value_name = "BYTES", default_value_t = 25 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(1..=MOST_FILE_BYTES))]
+    pub max_file_bytes: u64,
+
+    /// Longest audio, in seconds. An hour takes 230 MB of memory while it is transcribed.
+    #[arg(long = "max-audio-seconds", env = "INFERENCE_MAX_AUDIO_SECONDS", value_name = "SECONDS", default_value = "7200", value_parser = seconds)]
+    pub max_audio: Duration,
+
+    /// Folder for uploads larger than 1 MiB; the system's temporary folder if not given. The files
+    /// have no name there and vanish with the request.
+    #[arg(long, env = "INFERENCE_SPOOL_DIR", value_name = "DIR")]
+    pub spool_dir: Option<PathBuf>,
+
+    /// Time for a request's head to arrive in full; idle connections are closed after it as well.
+    #[arg(long, env = "INFERENCE_HEADER_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub header_timeout: Duration,
+
+    /// Longest pause inside a body, either way.
+    #[arg(long, env = "INFERENCE_STALL_TIMEOUT", value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    pub stall_timeout: Duration,
+
+    /// Time for a whole upload.
+    #[arg(long, env = "INFERENCE_UPLOAD_TIMEOUT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub upload_timeout: Duration,
+
+    /// Time for a whole request whose claims name no earlier deadline.
+    #[arg(long, env = "INFERENCE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "900", value_parser = seconds)]
+    pub request_timeout: Duration,
+
+    /// Time for requests in flight to end after SIGTERM or SIGINT.
+    #[arg(long, env = "INFERENCE_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub drain_timeout: Duration,
+
+    /// Connections at the same time; further ones are closed at once.
+    #[arg(
+        long,
+        env = "INFERENCE_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        default_value_t = 8192
+    )]
+    pub max_connections: usize,
+
+    /// Whether the encoder's window is fitted to short clips, which makes them several times
+    /// cheaper: `auto` does so for models on which it was validated (tiny and base).
+    #[arg(
+        long,
+        env = "INFERENCE_FIT_CONTEXT",
+        value_name = "MODE",
+        default_value = "auto"
+    )]
+    pub fit_context: FitContext,
+
+    /// Flash attention: on for a GPU, off for a CPU if not given.
+    #[arg(long, env = "INFERENCE_FLASH_ATTENTION", value_name = "BOOL")]
+    pub flash_attention: Option<bool>,
+
+    /// Resident memory in MiB above which the service calls itself not ready; 0 for no bound.
+    #[arg(
+        long,
+        env = "INFERENCE_MEMORY_MARK_MIB",
+        value_name = "MIB",
+        default_value_t = 0
+    )]
+    pub memory_mark_mib: u64,
+
+    /// What is logged, in the syntax of tracing's EnvFilter.
+    #[arg(
+        long,
+        env = "INFERENCE_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub log: String,
+}
+
+/// Whether the encoder's window is fitted to short clips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FitContext {
+    /// For every model.
+    On,
+    /// For none.
+    Off,
+    /// For models on which it was validated.
+    Auto,
+}
+
+impl FitContext {
+    /// Whether it is done for the model of this name.
+    pub(crate) fn applies_to(self, model: &str) -> bool {
+        match self {
+            Self::On => true,
+            Self::Off => false,
+            // Validated on speech of 2 to 11 s at four seconds of padding: the error rate does not
+            // rise. Others are to be validated before they are listed here.
+            Self::Auto => {
+                let family = model.split(['.', '-']).next().unwrap_or_default();
+                matches!(family, "tiny" | "base")
+            }
+        }
+    }
+}
+
+/// One or two signing secrets. Redacted in `Debug`.
+#[derive(Clone)]
+pub struct Secrets(pub Vec<Secret>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({}, redacted)", self.0.len())
+    }
+}
+
+impl FromStr for Secrets {
+    type Err = SecretError;
+
+    fn from_str(list: &str) -> Result<Self, SecretError> {
+        Secret::parse_list(list).map(Self)
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
+    if seconds <= 0.0 {
+        return Err("must be above 0".to_owned());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
+}
+
+/// Why the service does not start with these settings.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Nothing would tell the edge's requests from others.
+    #[error(
+        "EDGE_SIGNING_SECRETS is not set: set it to the secret the edge signs with, or pass \
+         --dev-insecure on a loopback address"
+    )]
+    NoSecrets,
+    /// Anybody could use the service.
+    #[error("--dev-insecure needs a loopback address; {0} is none")]
+    InsecureInPublic(SocketAddr),
+    /// Nothing to serve.
+    #[error("no model is named")]
+    NoModel,
+}
+
+impl Config {
+    /// Refuses settings that contradict each other or leave the service open.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.dev_insecure && !self.listen.ip().is_loopback() {
+            return Err(ConfigError::InsecureInPublic(self.listen));
+        }
+        if !self.dev_insecure && self.edge_signing_secrets.is_none() {
+            return Err(ConfigError::NoSecrets);
+        }
+        if self.model.iter().all(|m| m.trim().is_empty()) {
+            return Err(ConfigError::NoModel);
+        }
+        Ok(())
+    }
+
+    /// Sessions to run at the same time.
+    pub(crate) fn state_count(&self) -> usize {
+        self.states.map_or_else(
+            || {
+                let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+                (cores / usize::from(self.threads_per_state.get())).max(1)
+            },
+            NonZeroUsize::get,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Config {
+        Cli::try_parse_from([&["inference"], args].concat())
+            .unwrap()
+            .serve
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default_command() {
+        let cli = Cli::try_parse_from(["inference", "serve", "--states", "3"]).unwrap();
+        let Some(Command::Serve(config)) = cli.command else {
+            panic!("not serve");
+        };
+        assert_eq!(config.state_count(), 3);
+        assert_eq!(parse(&["--states", "3"]).state_count(), 3);
+    }
+
+    #[test]
+    fn an_unsigned_service_starts_on_loopback_only() {
+        let with = |args: &[&str]| {
+            let mut config = parse(args);
+            config.edge_signing_secrets = None;
+            config.check()
+        };
+        assert_eq!(with(&[]), Err(ConfigError::NoSecrets));
+        assert_eq!(with(&["--dev-insecure"]), Ok(()));
+        assert_eq!(with(&["--dev-insecure", "--listen", "[::1]:0"]), Ok(()));
+        assert!(matches!(
+            with(&["--dev-insecure", "--listen", "0.0.0.0:9000"]),
+            Err(ConfigError::InsecureInPublic(_))
+        ));
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let secret = "s3cr3t".repeat(8);
+        let config = parse(&["--edge-signing-secrets", &secret]);
+        assert!(config.check().is_ok());
+        assert!(!format!("{config:?}").contains("s3cr3t"));
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_refused() {
+        for args in [
+            ["--max-file-bytes", "100000001"],
+            ["--max-file-bytes", "0"],
+            ["--states", "0"],
+            ["--header-timeout", "0"],
+            ["--header-timeout", "NaN"],
+            ["--max-audio-seconds", "inf"],
+            ["--edge-signing-secrets", "short"],
+        ] {
+            assert!(
+                Cli::try_parse_from([&["inference"][..], &args].concat()).is_err(),
+                "{args:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_window_is_fitted_where_that_was_validated() {
+        for (model, fitted) in [
+            ("tiny.en-q8_0", true),
+            ("base", true),
+            ("small.en", false),
+            ("large-v3-turbo-q5_0", false),
+            ("tinyish", false),
+        ] {
+            assert_eq!(FitContext::Auto.applies_to(model), fitted, "{model}");
+        }
+        assert!(FitContext::On.applies_to("small"));
+        assert!(!FitContext::Off.applies_to("tiny"));
+    }
+}

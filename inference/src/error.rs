@@ -1,0 +1,417 @@
+//! Everything a request can fail with, and the one place where it becomes an HTTP answer.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use inference_api::envelope::{Envelope, ErrorType};
+use inference_audio::AudioError;
+
+/// Why a request was refused or failed. The text of a variant is public; private causes are logged
+/// by [`Error::cause`] and never sent.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No signature of the edge, or a wrong, stale or malformed one, or claims that can't be read.
+    #[error("The request is not signed by a known edge.")]
+    InvalidSignature {
+        /// For the log.
+        cause: String,
+    },
+    /// A request id that was seen before.
+    #[error("The request was already received.")]
+    Replayed,
+    /// The key may not transcribe, or not translate.
+    #[error("The API key lacks the scope '{scope}'.")]
+    InsufficientScope {
+        /// What it would need.
+        scope: &'static str,
+    },
+    /// The key may not use this model.
+    #[error("The API key may not use the model '{model}'.")]
+    ModelNotAllowed {
+        /// As the caller wrote it.
+        model: String,
+    },
+    /// No model of this name is loaded.
+    #[error("The model '{model}' does not exist.")]
+    ModelNotFound {
+        /// As the caller wrote it.
+        model: String,
+    },
+    /// No such route.
+    #[error("There is nothing at this address.")]
+    NotFound,
+    /// The route exists for another method.
+    #[error("This address does not answer this method.")]
+    MethodNotAllowed,
+    /// The body is not multipart/form-data with a boundary.
+    #[error("The body must be multipart/form-data.")]
+    UnsupportedMediaType,
+    /// The multipart body breaks the format's rules or ends before its end.
+    #[error("The multipart body is malformed: {problem}.")]
+    MalformedMultipart {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A field that must be there is not.
+    #[error("The field '{param}' is required.")]
+    MissingParameter {
+        /// Which field.
+        param: &'static str,
+    },
+    /// A field that may come once came twice.
+    #[error("The field '{param}' was given more than once.")]
+    DuplicateParameter {
+        /// Which field.
+        param: &'static str,
+    },
+    /// A field has a value that can't be used.
+    #[error("The field '{param}' is wrong: {problem}.")]
+    InvalidValue {
+        /// Which field.
+        param: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// More form fields than any honest request has.
+    #[error("The form has more than {limit} fields.")]
+    TooManyFields {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// The file has no bytes.
+    #[error("The file is empty.")]
+    EmptyFile,
+    /// The file is larger than allowed.
+    #[error("The file is larger than {limit} bytes.")]
+    FileTooLarge {
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// The audio is longer than allowed.
+    #[error("The audio is longer than {} seconds.", limit.as_secs_f64())]
+    AudioTooLong {
+        /// How long it may be.
+        limit: Duration,
+    },
+    /// The file is no audio in a container that is known.
+    #[error("The file is not audio in a supported format: {problem}.")]
+    UnsupportedAudio {
+        /// What is wrong.
+        problem: String,
+    },
+    /// The container is known, but what is in it can't be decoded or is out of bounds.
+    #[error("The audio can't be decoded: {problem}.")]
+    InvalidAudio {
+        /// What is wrong.
+        problem: String,
+    },
+    /// The client stopped sending.
+    #[error("The client sent nothing for too long.")]
+    RequestTimeout,
+    /// Every permit is taken.
+    #[error("The service is at capacity.")]
+    QueueFull {
+        /// When a permit is likely to be free.
+        retry_after: Duration,
+    },
+    /// The service is shutting down.
+    #[error("The service is shutting down.")]
+    ShuttingDown,
+    /// Nobody waits for the answer any longer.
+    #[error("The deadline of the request has passed.")]
+    DeadlineExceeded,
+    /// The fault is ours.
+    #[error("The service failed on this request.")]
+    Internal {
+        /// For the log.
+        cause: String,
+    },
+}
+
+/// Status, type and code of an error, and whether a retry makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The `code` of the envelope.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The `type` of the envelope.
+    pub r#type: ErrorType,
+}
+
+const fn caller(code: &'static str, status: StatusCode) -> Kind {
+    Kind {
+        code,
+        status,
+        r#type: ErrorType::InvalidRequestError,
+    }
+}
+
+const fn server(code: &'static str, status: StatusCode) -> Kind {
+    Kind {
+        code,
+        status,
+        r#type: ErrorType::ServerError,
+    }
+}
+
+/// How soon a caller should come back to a service that is shutting down: another host, or the
+/// next process, is there by then.
+const RETRY_AFTER_SHUTDOWN: Duration = Duration::from_secs(2);
+
+impl Error {
+    /// Every code and its status, for the documentation.
+    pub const ALL_CODES: [(&'static str, u16); 23] = [
+        ("invalid_signature", 401),
+        ("replayed_request", 401),
+        ("insufficient_scope", 403),
+        ("model_not_allowed", 403),
+        ("model_not_found", 404),
+        ("not_found", 404),
+        ("method_not_allowed", 405),
+        ("unsupported_media_type", 415),
+        ("malformed_multipart", 400),
+        ("missing_parameter", 400),
+        ("duplicate_parameter", 400),
+        ("invalid_value", 400),
+        ("too_many_fields", 400),
+        ("empty_file", 400),
+        ("file_too_large", 413),
+        ("audio_too_long", 413),
+        ("unsupported_audio", 400),
+        ("invalid_audio", 400),
+        ("request_timeout", 408),
+        ("queue_full", 503),
+        ("shutting_down", 503),
+        ("deadline_exceeded", 504),
+        ("internal_error", 500),
+    ];
+
+    /// What the error is on the wire.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::InvalidSignature { .. } => caller("invalid_signature", StatusCode::UNAUTHORIZED),
+            Self::Replayed => caller("replayed_request", StatusCode::UNAUTHORIZED),
+            Self::InsufficientScope { .. } => caller("insufficient_scope", StatusCode::FORBIDDEN),
+            Self::ModelNotAllowed { .. } => caller("model_not_allowed", StatusCode::FORBIDDEN),
+            Self::ModelNotFound { .. } => caller("model_not_found", StatusCode::NOT_FOUND),
+            Self::NotFound => caller("not_found", StatusCode::NOT_FOUND),
+            Self::MethodNotAllowed => caller("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::UnsupportedMediaType => {
+                caller("unsupported_media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            }
+            Self::MalformedMultipart { .. } => {
+                caller("malformed_multipart", StatusCode::BAD_REQUEST)
+            }
+            Self::MissingParameter { .. } => caller("missing_parameter", StatusCode::BAD_REQUEST),
+            Self::DuplicateParameter { .. } => {
+                caller("duplicate_parameter", StatusCode::BAD_REQUEST)
+            }
+            Self::InvalidValue { .. } => caller("invalid_value", StatusCode::BAD_REQUEST),
+            Self::TooManyFields { .. } => caller("too_many_fields", StatusCode::BAD_REQUEST),
+            Self::EmptyFile => caller("empty_file", StatusCode::BAD_REQUEST),
+            Self::FileTooLarge { .. } => caller("file_too_large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::AudioTooLong { .. } => caller("audio_too_long", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::UnsupportedAudio { .. } => caller("unsupported_audio", StatusCode::BAD_REQUEST),
+            Self::InvalidAudio { .. } => caller("invalid_audio", StatusCode::BAD_REQUEST),
+            Self::RequestTimeout => caller("request_timeout", StatusCode::REQUEST_TIMEOUT),
+            Self::QueueFull { .. } => server("queue_full", StatusCode::SERVICE_UNAVAILABLE),
+            Self::ShuttingDown => server("shutting_down", StatusCode::SERVICE_UNAVAILABLE),
+            Self::DeadlineExceeded => server("deadline_exceeded", StatusCode::GATEWAY_TIMEOUT),
+            Self::Internal { .. } => server("internal_error", StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// The field of the form that is at fault.
+    pub fn param(&self) -> Option<&'static str> {
+        match self {
+            Self::MissingParameter { param }
+            | Self::DuplicateParameter { param }
+            | Self::InvalidValue { param, .. } => Some(param),
+            Self::ModelNotFound { .. } | Self::ModelNotAllowed { .. } => Some("model"),
+            Self::EmptyFile
+            | Self::FileTooLarge { .. }
+            | Self::AudioTooLong { .. }
+            | Self::UnsupportedAudio { .. }
+            | Self::InvalidAudio { .. } => Some("file"),
+            _ => None,
+        }
+    }
+
+    /// When the same request may be sent again.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::QueueFull { retry_after } => Some(*retry_after),
+            Self::ShuttingDown => Some(RETRY_AFTER_SHUTDOWN),
+            _ => None,
+        }
+    }
+
+    /// What the caller is not told.
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::InvalidSignature { cause } | Self::Internal { cause } => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// An error of the service itself.
+    pub(crate) fn internal(cause: impl ToString) -> Self {
+        Self::Internal {
+            cause: cause.to_string(),
+        }
+    }
+}
+
+impl From<AudioError> for Error {
+    fn from(error: AudioError) -> Self {
+        match error {
+            AudioError::Empty => Self::EmptyFile,
+            AudioError::TooLong { limit } => Self::AudioTooLong { limit },
+            AudioError::TooLarge { limit } => Self::FileTooLarge { limit },
+            AudioError::UnsupportedContainer | AudioError::UnsupportedCodec(_) => {
+                Self::UnsupportedAudio {
+                    problem: error.to_string(),
+                }
+            }
+            AudioError::Io(_) | AudioError::Cancelled => Self::internal(error),
+            _ => Self::InvalidAudio {
+                problem: error.to_string(),
+            },
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let kind = self.kind();
+        let envelope = Envelope::new(self.to_string(), kind.r#type, self.param(), kind.code);
+        let mut response = Response::new(Body::from(envelope.to_json()));
+        *response.status_mut() = kind.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(after) = self.retry_after() {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if kind.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(Failure {
+            code: kind.code,
+            cause: self.cause().map(str::to_owned),
+        });
+        response
+    }
+}
+
+/// What the log says of an answer that is an error.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: &'static str,
+    pub(crate) cause: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each variant; the match makes sure that none is forgotten.
+    fn all() -> Vec<Error> {
+        let s = String::new;
+        let errors = vec![
+            Error::InvalidSignature { cause: s() },
+            Error::Replayed,
+            Error::InsufficientScope { scope: "translate" },
+            Error::ModelNotAllowed { model: s() },
+            Error::ModelNotFound { model: s() },
+            Error::NotFound,
+            Error::MethodNotAllowed,
+            Error::UnsupportedMediaType,
+            Error::MalformedMultipart { problem: "" },
+            Error::MissingParameter { param: "file" },
+            Error::DuplicateParameter { param: "file" },
+            Error::InvalidValue {
+                param: "language",
+                problem: s(),
+            },
+            Error::TooManyFields { limit: 1 },
+            Error::EmptyFile,
+            Error::FileTooLarge { limit: 1 },
+            Error::AudioTooLong {
+                limit: Duration::ZERO,
+            },
+            Error::UnsupportedAudio { problem: s() },
+            Error::InvalidAudio { problem: s() },
+            Error::RequestTimeout,
+            Error::QueueFull {
+                retry_after: Duration::ZERO,
+            },
+            Error::ShuttingDown,
+            Error::DeadlineExceeded,
+            Error::Internal { cause: s() },
+        ];
+        for error in &errors {
+            match error {
+                Error::InvalidSignature { .. }
+                | Error::Replayed
+                | Error::InsufficientScope { .. }
+                | Error::ModelNotAllowed { .. }
+                | Error::ModelNotFound { .. }
+                | Error::NotFound
+                | Error::MethodNotAllowed
+                | Error::UnsupportedMediaType
+                | Error::MalformedMultipart { .. }
+                | Error::MissingParameter { .. }
+                | Error::DuplicateParameter { .. }
+                | Error::InvalidValue { .. }
+                | Error::TooManyFields { .. }
+                | Error::EmptyFile
+                | Error::FileTooLarge { .. }
+                | Error::AudioTooLong { .. }
+                | Error::UnsupportedAudio { .. }
+                | Error::InvalidAudio { .. }
+                | Error::RequestTimeout
+                | Error::QueueFull { .. }
+                | Error::ShuttingDown
+                | Error::DeadlineExceeded
+                | Error::Internal { .. } => {}
+            }
+        }
+        errors
+    }
+
+    #[test]
+    fn the_list_of_codes_is_the_list_of_errors() {
+        let listed: Vec<_> = Error::ALL_CODES.to_vec();
+        let made: Vec<_> = all()
+            .iter()
+            .map(|e| (e.kind().code, e.kind().status.as_u16()))
+            .collect();
+        assert_eq!(listed, made);
+    }
+
+    #[test]
+    fn a_private_cause_is_never_sent() {
+        let error = Error::Internal {
+            cause: "/secret/path".into(),
+        };
+        assert!(!error.to_string().contains("secret"));
+        assert_eq!(error.cause(), Some("/secret/path"));
+    }
+
+    #[test]
+    fn retry_after_is_in_whole_seconds_and_never_early() {
+        for (after, header) in [(0, "1"), (1, "1"), (1001, "2"), (59_000, "59")] {
+            let response = Error::QueueFull {
+                retry_after: Duration::from_millis(after),
+            }
+            .into_response();
+            assert_eq!(response.status(), 503);
+            assert_eq!(response.headers()[RETRY_AFTER], header);
+        }
+    }
+}

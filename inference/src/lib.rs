@@ -1,0 +1,25 @@
+//! The native inference service: audio over HTTP in, transcripts out, Whisper behind.
+//!
+//! The way of a request: [`server`] accepts the connection; `auth` checks the edge's signature;
+//! `admission` gives a permit before the body is read; `upload` spools the body under bounds and
+//! `form` reads its fields; the audio is decoded by the crate `inference-audio`; `queue` and `pool`
+//! run it on a session of a [`backend`]; the answer is rendered by the crate `inference-api` and
+//! carries the permit to its last byte. Whoever leaves on the way frees everything that was held.
+
+mod admission;
+mod auth;
+pub mod backend;
+pub mod config;
+mod error;
+mod form;
+mod pool;
+mod queue;
+mod registry;
+mod routes;
+pub mod server;
+mod service;
+mod spool;
+pub mod telemetry;
+mod upload;
+
+pub use error::{Error, Kind};

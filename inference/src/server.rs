@@ -1,0 +1,277 @@
+//! The accept loop: connections with bounds of number and time, and a drain at the end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use inference_models::directory::directory_or_default;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
+
+use crate::backend::whisper::{Whisper, WhisperSettings};
+use crate::backend::{Backend, BackendError};
+use crate::config::{Config, ConfigError};
+use crate::routes::router;
+use crate::service::Service;
+
+/// Read and write buffer of a connection, at most. Also the largest request head.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// Pause after the system refused a connection (out of file descriptors, most likely).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Time for answers that are done to leave, after the drain.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why the service does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The settings contradict each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A model can't be found or loaded.
+    #[error("model '{name}': {cause}")]
+    Model {
+        /// As it was asked for.
+        name: String,
+        /// What is wrong, and where it was looked for.
+        cause: String,
+    },
+    /// The states can't be made.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The address can't be listened on; mostly because another process does.
+    #[error("can't listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The address file can't be written.
+    #[error("can't write the address file: {0}")]
+    AddressFile(io::Error),
+}
+
+/// A service that listens and has its models loaded.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    service: Arc<Service>,
+    settings: ConnectionSettings,
+    drain_timeout: Duration,
+}
+
+#[derive(Clone, Copy)]
+struct ConnectionSettings {
+    header_timeout: Duration,
+    stall_timeout: Duration,
+    max_connections: usize,
+}
+
+impl Server {
+    /// Listens, then loads the models of the settings; takes seconds for large ones. Must be called
+    /// inside a tokio runtime.
+    pub async fn start(config: &Config) -> Result<Self, ServerError> {
+        config.check()?;
+        // First, so that a busy port is known before a model is loaded for nothing.
+        let listener = listen(config.listen).await?;
+        let loading = config.clone();
+        let models = tokio::task::spawn_blocking(move || load_models(&loading))
+            .await
+            .map_err(|e| BackendError::Load(e.to_string()))??;
+        Self::new(listener, config, models)
+    }
+
+    /// As [`Server::start`], with backends of the caller's making.
+    #[cfg(any(test, feature = "test-support"))]
+    pub async fn start_with(
+        config: &Config,
+        models: Vec<(String, Arc<dyn Backend>)>,
+    ) -> Result<Self, ServerError> {
+        config.check()?;
+        Self::new(listen(config.listen).await?, config, models)
+    }
+
+    fn new(
+        listener: TcpListener,
+        config: &Config,
+        models: Vec<(String, Arc<dyn Backend>)>,
+    ) -> Result<Self, ServerError> {
+        let address = listener.local_addr().map_err(|cause| ServerError::Listen {
+            address: config.listen,
+            cause,
+        })?;
+        let server = Self {
+            listener,
+            address,
+            service: Arc::new(Service::new(config, models)?),
+            settings: ConnectionSettings {
+                header_timeout: config.header_timeout,
+                stall_timeout: config.stall_timeout,
+                max_connections: config.max_connections,
+            },
+            drain_timeout: config.drain_timeout,
+        };
+        if let Some(path) = &config.address_file {
+            write_atomically(path, &address.to_string()).map_err(ServerError::AddressFile)?;
+        }
+        let load = server.service.load();
+        tracing::info!(%address, models = ?config.model, load = ?load, "listening");
+        Ok(server)
+    }
+
+    /// The address it listens on, with the port the system chose.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` ends, then finishes what is in flight within the drain's time.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let router = router(Arc::clone(&self.service));
+        let connections = GracefulShutdown::new();
+        let accept = async {
+            loop {
+                self.accept(&router, &connections).await;
+            }
+        };
+        let drained = async {
+            shutdown.await;
+            // Not ready from this moment; those who ask are still answered until the work is done.
+            self.service.drain();
+            tracing::info!(load = ?self.service.load(), "draining");
+            timeout(self.drain_timeout, self.service.admission.idle()).await
+        };
+        let in_time = tokio::select! {
+            () = accept => true,
+            drained = drained => drained.is_ok(),
+        };
+        drop(self.listener);
+        let left = timeout(FAREWELL, connections.shutdown()).await.is_ok();
+        tracing::info!(in_time, all_connections_closed = left, "stopped");
+    }
+
+    async fn accept(&self, router: &Router, connections: &GracefulShutdown) {
+        let stream = match self.listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "can't accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                return;
+            }
+        };
+        let Some(counted) = Counted::enter(&self.service, self.settings.max_connections) else {
+            // Dropped at once: the listener's backlog stays free for those who come later.
+            return;
+        };
+        let connection = connect(stream, router.clone(), self.settings);
+        let Ok(connection) = connection else { return };
+        let watched = connections.watch(connection);
+        tokio::spawn(async move {
+            // A connection that breaks is the peer's business; its requests have log lines.
+            if let Err(error) = watched.await {
+                tracing::debug!(%error, "connection ended");
+            }
+            drop(counted);
+        });
+    }
+}
+
+type Connection = http1::Connection<
+    TokioIo<std::pin::Pin<Box<TimeoutStream<TcpStream>>>>,
+    TowerToHyperService<Router>,
+>;
+
+fn connect(
+    stream: TcpStream,
+    router: Router,
+    settings: ConnectionSettings,
+) -> io::Result<Connection> {
+    // Answers are small and written at once: waiting to fill a packet only delays them.
+    stream.set_nodelay(true)?;
+    let mut stream = TimeoutStream::new(stream);
+    // A peer that does not read its answer. Reads have bounds of their own: of the head below, of
+    // the body in `upload`; between the two a peer rightly sends nothing.
+    stream.set_write_timeout(Some(settings.stall_timeout));
+    Ok(http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Runs from the connection's start, and again after each answer: it bounds idleness too.
+        .header_read_timeout(settings.header_timeout)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(router),
+        ))
+}
+
+/// A connection that counts while it is open.
+struct Counted(Arc<Service>);
+
+impl Counted {
+    fn enter(service: &Arc<Service>, most: usize) -> Option<Self> {
+        let open: &AtomicUsize = &service.connections;
+        if open.fetch_add(1, Ordering::Relaxed) >= most {
+            open.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Self(Arc::clone(service)))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| ServerError::Listen { address, cause })
+}
+
+fn load_models(config: &Config) -> Result<Vec<(String, Arc<dyn Backend>)>, ServerError> {
+    let names = config
+        .model
+        .iter()
+        .map(|n| n.trim())
+        .filter(|n| !n.is_empty());
+    names.map(|name| load_model(config, name)).collect()
+}
+
+fn load_model(config: &Config, name: &str) -> Result<(String, Arc<dyn Backend>), ServerError> {
+    let wrong = |cause: String| ServerError::Model {
+        name: name.to_owned(),
+        cause,
+    };
+    let path = directory_or_default(config.models_dir.as_deref())
+        .and_then(|dir| inference_models::resolve(&dir, name))
+        .map_err(|e| wrong(e.to_string()))?;
+    let settings = WhisperSettings {
+        threads: config.threads_per_state.get(),
+        flash_attention: config.flash_attention.unwrap_or(cfg!(feature = "cuda")),
+        fit_context: config.fit_context.applies_to(name),
+    };
+    let model = Whisper::load(&path, settings).map_err(|e| wrong(e.to_string()))?;
+    Ok((name.to_owned(), Arc::new(model)))
+}
+
+/// Whoever waits for the file never sees a half of it.
+fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
+    use io::Write as _;
+    let dir = path
+        .parent()
+        .filter(|d| !d.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
+}
