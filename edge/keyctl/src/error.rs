@@ -1,0 +1,160 @@
+//! What can go wrong, in words, and the exit code of each.
+
+use std::fmt;
+use std::io;
+
+use inference_api::envelope::ErrorBody;
+
+use crate::table::printable;
+
+/// Why a command failed. No variant holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Wrong flags, settings or files.
+    #[error("{0}")]
+    Usage(String),
+    /// The API understood and refused.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// No answer came: the address, the network, TLS, or the time is over.
+    #[error("{url} did not answer: {cause}")]
+    Unreachable {
+        url: String,
+        cause: Box<ureq::Error>,
+    },
+    /// A redirect. The root key is for the address that was given and no other.
+    #[error(
+        "{url} answered with a redirect to {location:?}, which is not followed: the root key goes to no other address. Give that address if you trust it"
+    )]
+    Redirected { url: String, location: String },
+    /// An answer, but none of the admin API.
+    #[error("{url} gave no answer of the admin API (HTTP {status}): {problem}")]
+    NotTheApi {
+        url: String,
+        status: u16,
+        problem: String,
+    },
+    /// `create` ended without an answer after it was sent.
+    #[error(
+        "{0}\nwhether a key was made is unknown: look for it with `keyctl list` and revoke it; nobody has seen it"
+    )]
+    CreationUnconfirmed(Box<Self>),
+    /// The key was made, and standard output did not take it.
+    #[error("the key was made but could not be written ({cause}): revoke {id} and make another")]
+    KeyNotShown { id: String, cause: io::Error },
+    /// Standard output.
+    #[error("the output could not be written: {0}")]
+    Output(#[from] io::Error),
+    /// The system's generator.
+    #[error(transparent)]
+    Rng(#[from] edge_core::ports::RngError),
+    /// wrangler could not be run.
+    #[error("{program} could not be run: {cause}. Install wrangler, or name it with --wrangler")]
+    WranglerMissing { program: String, cause: io::Error },
+    /// wrangler ended with an error.
+    #[error("wrangler did not set the secret ({0}); no root key was made")]
+    WranglerFailed(String),
+    /// The secret is set and the key lost.
+    #[error("the secret was set but the root key could not be written ({0}): run this again")]
+    RootKeyNotShown(io::Error),
+}
+
+impl Error {
+    /// The exit code of the program.
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 1,
+            Self::Usage(_) => 2,
+            _ => 3,
+        }
+    }
+
+    /// Whether the reader of the output has gone, and with it nothing but a listing.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Whether the request may have been carried out although no good answer came.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::NotTheApi { .. } => true,
+            Self::Unreachable { cause, .. } => match &**cause {
+                ureq::Error::Io(error) => error.kind() != io::ErrorKind::ConnectionRefused,
+                ureq::Error::Timeout(when) => !matches!(
+                    when,
+                    ureq::Timeout::Resolve | ureq::Timeout::Connect | ureq::Timeout::SendRequest
+                ),
+                ureq::Error::HostNotFound
+                | ureq::Error::ConnectionFailed
+                | ureq::Error::Tls(_)
+                | ureq::Error::Rustls(_)
+                | ureq::Error::ConnectProxyFailed(_) => false,
+                _ => true,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// An answer of the API in its error envelope.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) error: ErrorBody,
+    /// `x-request-id`, by which the edge's log finds the request.
+    pub(crate) request_id: Option<String>,
+    /// `Retry-After`, in seconds.
+    pub(crate) retry_after: Option<u64>,
+    /// The body as it came.
+    pub(crate) json: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "refused: {} ({}, HTTP {}",
+            printable(&self.error.message),
+            printable(&self.error.code),
+            self.status
+        )?;
+        if let Some(param) = &self.error.param {
+            write!(f, ", field {}", printable(param))?;
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, ", request {}", printable(id))?;
+        }
+        f.write_str(")")?;
+        if let Some(seconds) = self.retry_after {
+            write!(f, "; try again in {seconds} s")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use inference_api::envelope::ErrorType;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_code_field_request_and_time_without_control_characters() {
+        let refusal = Refusal {
+            status: 400,
+            error: ErrorBody {
+                message: "no\x1b[31m".into(),
+                r#type: ErrorType::InvalidRequestError,
+                param: Some("name".into()),
+                code: "invalid_value".into(),
+            },
+            request_id: Some("r1".into()),
+            retry_after: Some(5),
+            json: String::new(),
+        };
+        assert_eq!(
+            refusal.to_string(),
+            "refused: no\u{fffd}[31m (invalid_value, HTTP 400, field name, request r1); try again in 5 s"
+        );
+    }
+}

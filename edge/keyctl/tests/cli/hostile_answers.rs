@@ -1,0 +1,109 @@
+//! Servers that are no edge, or a broken one.
+
+use crate::program::{Ended, keyctl};
+use crate::server::{Reply, Server};
+
+fn not_the_api(ended: &Ended) {
+    assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{ended:?}");
+    assert!(ended.stderr.starts_with("keyctl: "), "{ended:?}");
+    assert!(!ended.stderr.contains("panicked"), "{ended:?}");
+}
+
+#[test]
+fn an_answer_without_end_is_cut_off() {
+    let server = Server::start(|_| Reply::Endless);
+    let ended = keyctl(&server, &["list"]);
+    not_the_api(&ended);
+    assert!(
+        ended.stderr.contains("more than 4194304 bytes"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn what_is_not_json_of_the_api_is_no_answer() {
+    for body in [
+        &b""[..],
+        b"null",
+        b"<html>It works!</html>",
+        b"{}",
+        b"[]",
+        b"\xff\xfe",
+        br#"{"data":[{"id":1}],"next_cursor":null}"#,
+        br#"{"data":{},"next_cursor":null}"#,
+    ] {
+        let server = Server::answering(200, body);
+        not_the_api(&keyctl(&server, &["list"]));
+        not_the_api(&keyctl(&server, &["list", "--json"]));
+        not_the_api(&keyctl(&server, &["list", "--all"]));
+        not_the_api(&keyctl(&server, &["show", "key_1"]));
+        not_the_api(&keyctl(&server, &["create", "--name", "a"]));
+    }
+}
+
+#[test]
+fn deeply_nested_json_is_refused_and_harms_nobody() {
+    let server = Server::answering(200, "[".repeat(1 << 20));
+    not_the_api(&keyctl(&server, &["list"]));
+}
+
+#[test]
+fn an_error_page_of_something_in_between_is_no_refusal_of_the_api() {
+    for status in [400, 401, 403, 404, 500, 502, 503] {
+        let server = Server::answering(status, "<html>Bad gateway</html>");
+        let ended = keyctl(&server, &["show", "key_1"]);
+        not_the_api(&ended);
+        assert!(
+            ended.stderr.contains(&format!("HTTP {status}")),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn broken_http_is_no_answer() {
+    for bytes in [
+        &b""[..],
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 999999 X\r\n\r\n",
+    ] {
+        let server = Server::start(move |_| Reply::Bytes(bytes.to_vec()));
+        not_the_api(&keyctl(&server, &["list"]));
+    }
+    let server = Server::start(|_| {
+        let head = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1 << 20));
+        Reply::Bytes(head.into_bytes())
+    });
+    not_the_api(&keyctl(&server, &["list"]));
+}
+
+#[test]
+fn a_listing_that_goes_in_circles_ends() {
+    let server = Server::answering(200, r#"{"data":[],"next_cursor":"again"}"#);
+    let ended = keyctl(&server, &["list", "--all"]);
+    not_the_api(&ended);
+    assert!(ended.stderr.contains("without an end"), "{ended:?}");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn an_unreadable_answer_that_may_hold_a_key_is_not_repeated_to_the_screen() {
+    let server = Server::answering(201, r#"{"key":"wk_live_secret","id":7}"#);
+    let ended = keyctl(&server, &["create", "--name", "a"]);
+    not_the_api(&ended);
+    assert!(!ended.stderr.contains("secret"), "{ended:?}");
+    assert!(ended.stderr.contains("keyctl list"), "{ended:?}");
+}
+
+#[test]
+fn a_message_cannot_drive_the_terminal() {
+    let server = Server::answering(
+        400,
+        r#"{"error":{"message":"\u001b[2Jgone","type":"invalid_request_error","param":null,"code":"a\rb"}}"#,
+    );
+    let ended = keyctl(&server, &["list"]);
+    assert_eq!(ended.code, 1);
+    assert!(!ended.stderr.contains(['\x1b', '\r']), "{ended:?}");
+}

@@ -1,0 +1,264 @@
+//! An HTTP server on a free port, one connection after the other, that records what it was asked.
+
+use std::cell::Cell;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use edge_core::admin::Admin;
+use edge_core::error::EdgeError;
+use edge_core::testing::{FrozenClock, Memory, SeededRng, ready, settings};
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+
+/// The root key that [`admin_api`] takes.
+pub(crate) const ROOT_KEY: &str = "wkroot_live_test";
+
+/// A request as it came over the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Path and query, still encoded.
+    pub(crate) target: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key == name)?;
+        Some(&found.1)
+    }
+
+    /// The value of a query parameter, decoded.
+    fn query(&self, name: &str) -> Option<String> {
+        let (_, query) = self.target.split_once('?')?;
+        let pair = query.split('&').filter_map(|pair| pair.split_once('='));
+        let (_, value) = pair.into_iter().find(|(key, _)| *key == name)?;
+        Some(
+            percent_decode_str(value)
+                .decode_utf8()
+                .unwrap()
+                .into_owned(),
+        )
+    }
+}
+
+/// What the server does with a request.
+pub(crate) enum Reply {
+    /// A whole answer.
+    Answer {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    },
+    /// These bytes, then the end of the connection.
+    Bytes(Vec<u8>),
+    /// A head, and then a body until the client hangs up.
+    Endless,
+    /// Nothing, until the client hangs up.
+    Silence,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::Answer {
+            status,
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.into(),
+        }
+    }
+
+    fn json(status: u16, body: &impl Serialize) -> Self {
+        Self::new(status, serde_json::to_vec(body).unwrap())
+    }
+
+    fn error(error: &EdgeError) -> Self {
+        let answer = error.answer();
+        let mut headers = vec![("x-request-id", "req-1".to_owned())];
+        headers.extend(answer.retry_after.map(|s| ("retry-after", s.to_string())));
+        Self::Answer {
+            status: answer.status,
+            headers,
+            body: answer.body().into_bytes(),
+        }
+    }
+}
+
+/// A running server; ends with its owner.
+pub(crate) struct Server {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<Request>>>,
+    ending: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub(crate) fn start(mut handle: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let ending = Arc::new(AtomicBool::new(false));
+        let (seen, end) = (Arc::clone(&requests), Arc::clone(&ending));
+        let thread = std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                if end.load(Ordering::SeqCst) {
+                    return;
+                }
+                serve(connection.unwrap(), &seen, &mut handle);
+            }
+        });
+        Self {
+            address,
+            requests,
+            ending,
+            thread: Some(thread),
+        }
+    }
+
+    /// The server that always gives the same answer.
+    pub(crate) fn answering(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        Self::start(move |_| Reply::new(status, body.clone()))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Everything asked so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// The only request.
+    pub(crate) fn request(&self) -> Request {
+        let mut requests = self.requests();
+        assert_eq!(requests.len(), 1, "{requests:?}");
+        requests.remove(0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::SeqCst);
+        // Wakes `accept`, if the thread still stands there.
+        let _ = TcpStream::connect(self.address);
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
+            && !std::thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+fn serve(
+    mut connection: TcpStream,
+    seen: &Mutex<Vec<Request>>,
+    handle: &mut impl FnMut(&Request) -> Reply,
+) {
+    let Some(request) = read(&connection) else {
+        return;
+    };
+    seen.lock().unwrap().push(request.clone());
+    match handle(&request) {
+        Reply::Answer {
+            status,
+            headers,
+            body,
+        } => {
+            let mut head = Vec::new();
+            write!(head, "HTTP/1.1 {status} Answer\r\nconnection: close\r\n").unwrap();
+            if status != 204 {
+                write!(head, "content-length: {}\r\n", body.len()).unwrap();
+            }
+            for (name, value) in headers {
+                write!(head, "{name}: {value}\r\n").unwrap();
+            }
+            head.extend(b"\r\n");
+            connection.write_all(&head).unwrap();
+            connection.write_all(&body).unwrap();
+        }
+        // A client may hang up on these at any byte: that is what the test is about.
+        Reply::Bytes(bytes) => drop(connection.write_all(&bytes)),
+        Reply::Endless => {
+            connection.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            while connection.write_all(&[b' '; 8_192]).is_ok() {}
+        }
+        Reply::Silence => drop(connection.read_to_end(&mut Vec::new())),
+    }
+}
+
+/// Reads one request, or nothing of a connection that ends without one.
+fn read(connection: &TcpStream) -> Option<Request> {
+    let mut reader = BufReader::new(connection);
+    let mut line = String::new();
+    match reader.read_line(&mut line) {
+        Ok(0) => return None,
+        Err(e) if e.kind() == ErrorKind::ConnectionReset => return None,
+        read => read.unwrap(),
+    };
+    let (method, rest) = line.split_once(' ').unwrap();
+    let (target, _) = rest.split_once(' ').unwrap();
+    let (method, target) = (method.to_owned(), target.to_owned());
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut request = Request {
+        method,
+        target,
+        headers,
+        body: Vec::new(),
+    };
+    let length = request
+        .header("content-length")
+        .map_or(0, |text| text.parse().unwrap());
+    request.body.resize(length, 0);
+    reader.read_exact(&mut request.body).unwrap();
+    Some(request)
+}
+
+/// The admin API: edge-core's rules on storage in memory, as the Worker has them on KV and objects.
+pub(crate) fn admin_api(memory: Memory) -> Server {
+    let settings = settings();
+    let clock = FrozenClock(Cell::new(1_790_000_000_000));
+    let mut rng = SeededRng::new(1);
+    Server::start(move |request| {
+        let admin = Admin {
+            store: &memory,
+            limiter: &memory,
+            clock: &clock,
+            settings: &settings,
+        };
+        if request.header("authorization") != Some(&format!("Bearer {ROOT_KEY}")) {
+            return Reply::error(&EdgeError::InvalidKey);
+        }
+        let path = request.target.split('?').next().unwrap_or_default();
+        let id = path
+            .strip_prefix("/admin/keys/")
+            .map(|id| percent_decode_str(id).decode_utf8().unwrap().into_owned());
+        let result = match (request.method.as_str(), id) {
+            ("POST", None) => ready(admin.create(&request.body, &mut rng))
+                .map(|created| Reply::json(201, &created)),
+            ("GET", None) => ready(admin.list(
+                request.query("owner").as_deref(),
+                request.query("cursor").as_deref(),
+                request.query("limit").as_deref(),
+            ))
+            .map(|list| Reply::json(200, &list)),
+            ("GET", Some(id)) => ready(admin.get(&id)).map(|record| Reply::json(200, &record)),
+            ("DELETE", Some(id)) => ready(admin.revoke(&id)).map(|_| Reply::new(204, "")),
+            _ => Err(EdgeError::UnknownRoute),
+        };
+        result.unwrap_or_else(|error| Reply::error(&error))
+    })
+}
