@@ -117,6 +117,14 @@ extern "C" {
     pub fn get(this: &UrlSearchParams, name: &str) -> Option<String>;
 }
 
+/// How large this instance's linear memory has grown, in bytes. It never shrinks.
+#[cfg(feature = "test-routes")]
+pub(crate) fn memory_bytes() -> u32 {
+    let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
+    let buffer: js_sys::ArrayBuffer = memory.buffer().unchecked_into();
+    buffer.byte_length()
+}
+
 /// The text of whatever JavaScript threw, for the log.
 pub(crate) fn thrown(error: &JsValue) -> String {
     let object: &js_sys::Object = error.unchecked_ref();

@@ -110,6 +110,8 @@ enum Route<'a> {
     Admin,
     #[cfg(feature = "test-routes")]
     Panic,
+    #[cfg(feature = "test-routes")]
+    Memory,
     Unknown,
 }
 
@@ -122,6 +124,8 @@ impl<'a> Route<'a> {
             "/healthz" => Self::Health,
             #[cfg(feature = "test-routes")]
             "/__test/panic" => Self::Panic,
+            #[cfg(feature = "test-routes")]
+            "/__test/memory" => Self::Memory,
             _ => match path.strip_prefix("/v1/models/") {
                 Some(id) if !id.is_empty() => Self::Model(id),
                 _ if path.starts_with("/admin/") => Self::Admin,
@@ -141,6 +145,8 @@ impl<'a> Route<'a> {
             Self::Admin => "admin",
             #[cfg(feature = "test-routes")]
             Self::Panic => "panic",
+            #[cfg(feature = "test-routes")]
+            Self::Memory => "memory",
             Self::Unknown => "unknown",
         }
     }
@@ -173,6 +179,14 @@ impl<'a> Route<'a> {
             #[cfg(feature = "test-routes")]
             #[allow(clippy::panic)]
             Self::Panic => panic!("the test route that panics"),
+            #[cfg(feature = "test-routes")]
+            Self::Memory => {
+                let bytes = crate::glue::memory_bytes();
+                return Ok((
+                    reply::json(call, 200, &format!(r#"{{"bytes":{bytes}}}"#)),
+                    200,
+                ));
+            }
             Self::Audio(scope) => Some(scope),
             Self::Models | Self::Model(_) => None,
         };
