@@ -12,6 +12,7 @@ mod tensor_id;
 mod vocabulary;
 mod weights;
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -226,9 +227,12 @@ fn plan(
         plan.push((id, stored));
         check_key_bias(source, id)?;
     }
+    let used: HashSet<&str> = plan
+        .iter()
+        .map(|(_, stored)| stored.variable.as_str())
+        .collect();
     for variable in source.files().weight_names() {
-        let used = plan.iter().any(|(_, stored)| stored.variable == variable);
-        if !used && !source.may_ignore(variable) {
+        if !used.contains(variable) && !source.may_ignore(variable) {
             return Err(ImportError::UnexpectedTensor(variable.to_owned()));
         }
     }

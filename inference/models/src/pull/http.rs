@@ -56,8 +56,8 @@ impl<'a> Download<'a> {
         match response.status().as_u16() {
             200 => {
                 // The server knows no ranges, or has another file than the part is of.
-                part.restart()?;
                 self.check_length(&response, self.bytes)?;
+                part.restart()?;
                 part.remember_etag(text(&response, header::ETAG))?;
             }
             206 => {
