@@ -1,6 +1,6 @@
 //! What a file is, by its content alone.
 
-use crate::{AudioError, Limits, mpeg_frame, source::WindowedSource, wav};
+use crate::{AudioError, Limits, declared_length, mpeg_frame, source::WindowedSource, wav};
 use std::{
     fmt,
     io::{self, Read, Seek, SeekFrom},
@@ -73,7 +73,7 @@ impl fmt::Display for Container {
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) container: Container,
-    /// Bytes of the file that the demuxer sees.
+    /// Bytes of the file that the demuxer sees. May reach behind its end, where reading ends too.
     pub(crate) window: Range<u64>,
     /// Bytes that it sees before them.
     pub(crate) prefix: Vec<u8>,
@@ -92,34 +92,49 @@ pub(crate) fn recognise<R: Read + Seek>(
 ) -> Result<Layout, AudioError> {
     let start = skip_id3(file, len)?;
     let head = read_at(file, start, SEARCH_BYTES)?;
-    let container = match head.as_slice() {
+    let window = start..len;
+    match head.as_slice() {
         [b'R', b'I', b'F', b'F', ..] | [b'R', b'F', b'6', b'4', ..]
             if head.get(8..12) == Some(b"WAVE") =>
         {
-            return wav::normalise(file, start..len, limits);
+            wav::normalise(file, window, limits)
         }
-        [b'f', b'L', b'a', b'C', ..] => Container::Flac,
-        [b'O', b'g', b'g', b'S', ..] => Container::Ogg,
-        [0x1a, 0x45, 0xdf, 0xa3, ..] => Container::Matroska,
-        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Container::Mp4,
+        [b'f', b'L', b'a', b'C', ..] => Ok(Layout::whole(Container::Flac, window)),
+        [b'O', b'g', b'g', b'S', ..] => Ok(Layout::whole(Container::Ogg, window)),
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => {
+            let end = declared_length::of_matroska(file, &window)?;
+            Ok(Layout::whole(Container::Matroska, window).should_end(end))
+        }
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => {
+            let end = declared_length::of_mp4(file, &window)?;
+            Ok(Layout::whole(Container::Mp4, window).should_end(end))
+        }
         _ => {
             let at_end = start + head.len() as u64 >= len;
             let (container, offset) =
                 mpeg_frame::find(&head, at_end).ok_or(AudioError::UnsupportedContainer)?;
-            return Ok(Layout::bare(container, start + offset as u64..len));
+            Ok(Layout::whole(container, start + offset as u64..len))
         }
-    };
-    Ok(Layout::bare(container, start..len))
+    }
 }
 
 impl Layout {
-    fn bare(container: Container, window: Range<u64>) -> Self {
+    fn whole(container: Container, window: Range<u64>) -> Self {
         Self {
             container,
             window,
             prefix: Vec::new(),
             truncated: false,
         }
+    }
+
+    /// Stretches the window to where the file should end, if that is known to be behind its end.
+    fn should_end(mut self, end: Option<u64>) -> Self {
+        if let Some(end) = end {
+            self.window.end = end;
+            self.truncated = true;
+        }
+        self
     }
 }
 
@@ -148,6 +163,16 @@ pub(crate) fn read_at<R: Read + Seek>(file: &mut R, offset: u64, len: u64) -> io
     file.seek(SeekFrom::Start(offset))?;
     file.take(len).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+impl Container {
+    /// Whether its demuxer may jump about.
+    ///
+    /// Matroska's would jump to an index at the end of the file, which is of no use here, and
+    /// give up where the end was cut off; it reads clusters in order without.
+    pub(crate) fn is_seekable(self) -> bool {
+        self != Self::Matroska
+    }
 }
 
 /// Opens the one demuxer that reads `container`.

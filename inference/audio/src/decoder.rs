@@ -34,6 +34,9 @@ use symphonia_adapter_libopus::OpusDecoder;
 /// made up.
 const MAX_SILENT_PACKETS: u32 = 4096;
 
+/// Times a demuxer may fail to find a packet, in a row.
+const MAX_FAILURES: u32 = 64;
+
 /// Times a file may start over with another codec set-up or rate (chained ogg, radio recordings).
 const MAX_RESTARTS: u32 = 64;
 
@@ -76,7 +79,8 @@ where
         layout.prefix,
         Arc::clone(&monitor),
         cancelled,
-    );
+    )
+    .seekable(layout.container.is_seekable());
     let mut decoding = Decoding {
         container: layout.container,
         limits,
@@ -141,7 +145,11 @@ impl Decoding<'_> {
                     track = self.select_track(reader.as_ref())?;
                     continue;
                 }
-                // Whatever ails the container, nothing behind it can be found any more.
+                // Some demuxers find the next packet behind damage, others fail for ever.
+                Err(SymphoniaError::DecodeError(_)) if work.allows_another_failure() => {
+                    self.truncated = true;
+                    continue;
+                }
                 Err(_) => {
                     self.truncated = true;
                     return Ok(());
@@ -290,6 +298,7 @@ struct WorkBudget {
     packets: u64,
     bytes: u64,
     silent: u32,
+    failures: u32,
 }
 
 impl WorkBudget {
@@ -299,12 +308,20 @@ impl WorkBudget {
             // Matroska may add a stripped header to every packet, hence more than once the length.
             bytes: len.saturating_mul(4),
             silent: 0,
+            failures: 0,
         }
+    }
+
+    /// Counts a packet that could not be found; says whether to look for another.
+    fn allows_another_failure(&mut self) -> bool {
+        self.failures += 1;
+        self.failures <= MAX_FAILURES
     }
 
     /// Counts a packet; says whether the file may give another.
     fn allows_more(&mut self, packet: &Packet, heard: bool) -> bool {
         self.silent = if heard { 0 } else { self.silent + 1 };
+        self.failures = 0;
         let left = self
             .packets
             .checked_sub(1)

@@ -46,3 +46,34 @@ fn finite(sample: f32) -> f32 {
         sample.clamp(-MAX_AMPLITUDE, MAX_AMPLITUDE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use symphonia::core::audio::{AudioBuffer, AudioMut, AudioSpec, layouts};
+
+    fn stereo(left: &[f32], right: &[f32]) -> Vec<f32> {
+        let spec = AudioSpec::new(16_000, layouts::CHANNEL_LAYOUT_STEREO);
+        let mut buffer = AudioBuffer::<f32>::new(spec, left.len());
+        buffer.render_silence(None);
+        buffer.plane_mut(0).unwrap().copy_from_slice(left);
+        buffer.plane_mut(1).unwrap().copy_from_slice(right);
+        Downmixer::default()
+            .mix(&GenericAudioBufferRef::F32(&buffer))
+            .to_vec()
+    }
+
+    #[test]
+    fn channels_are_averaged() {
+        assert_eq!(
+            stereo(&[1.0, 0.5, -1.0], &[0.0, 0.5, 0.5]),
+            [0.5, 0.5, -0.25]
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_is_silence_and_what_is_infinite_is_bounded() {
+        let mixed = stereo(&[f32::NAN, f32::INFINITY, f32::MIN], &[0.5, 0.0, 0.0]);
+        assert_eq!(mixed, [0.25, MAX_AMPLITUDE / 2.0, -MAX_AMPLITUDE / 2.0]);
+    }
+}

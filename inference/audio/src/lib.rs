@@ -11,6 +11,7 @@
 //! mu-law, a-law, adpcm, flac, mp3, aac-lc, alac, vorbis, opus.
 
 mod container;
+mod declared_length;
 mod decoder;
 mod downmix;
 mod error;

@@ -119,3 +119,95 @@ fn adts(header: [u8; 6]) -> Option<Frame> {
         signature: word & 0xfffe_fdc0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An MPEG-1 layer III frame of 64 kbit/s at 44.1 kHz is 208 bytes, without padding.
+    const MP3: [u8; 4] = [0xff, 0xfb, 0x50, 0x00];
+    /// An ADTS frame of 100 bytes, AAC-LC, 16 kHz, mono.
+    const AAC: [u8; 7] = [0xff, 0xf1, 0x60, 0x40, 0x0c, 0x9f, 0xfc];
+
+    fn frames(header: &[u8], len: usize, count: usize) -> Vec<u8> {
+        let mut frame = header.to_vec();
+        frame.resize(len, 0);
+        frame.repeat(count)
+    }
+
+    #[test]
+    fn frame_lengths_are_those_of_the_standards() {
+        let len = |header: [u8; 4]| {
+            mpeg_audio([header[0], header[1], header[2], header[3], 0, 0]).map(|frame| frame.len)
+        };
+        assert_eq!(len(MP3), Some(208));
+        assert_eq!(len([0xff, 0xfb, 0x52, 0x00]), Some(209), "padding");
+        assert_eq!(
+            len([0xff, 0xfd, 0x54, 0x00]),
+            Some(240),
+            "layer II, 80 kbit/s, 48 kHz"
+        );
+        assert_eq!(
+            len([0xff, 0xff, 0x50, 0x00]),
+            Some(172),
+            "layer I, 160 kbit/s, 44.1 kHz"
+        );
+        assert_eq!(
+            len([0xff, 0xf3, 0x80, 0x00]),
+            Some(208),
+            "MPEG-2, 64 kbit/s, 22.05 kHz"
+        );
+        assert_eq!(
+            len([0xff, 0xe3, 0x88, 0x00]),
+            Some(576),
+            "MPEG-2.5, 64 kbit/s, 8 kHz"
+        );
+        let aac = AAC.first_chunk().unwrap();
+        assert_eq!(adts(*aac).map(|frame| frame.len), Some(100));
+    }
+
+    #[test]
+    fn reserved_values_are_no_frames() {
+        for header in [
+            [0xff, 0xeb, 0x50, 0x00], // reserved version
+            [0xff, 0xf9, 0x50, 0x00], // reserved layer
+            [0xff, 0xfb, 0xf0, 0x00], // bad bitrate
+            [0xff, 0xfb, 0x00, 0x00], // free format
+            [0xff, 0xfb, 0x5c, 0x00], // reserved rate
+            [0x7f, 0xfb, 0x50, 0x00], // no sync
+        ] {
+            assert!(mpeg_audio([header[0], header[1], header[2], header[3], 0, 0]).is_none());
+        }
+    }
+
+    #[test]
+    fn a_stream_is_found_behind_what_was_cut_off_before_it() {
+        let mut bytes = vec![0xff; 333];
+        bytes.extend(frames(&MP3, 208, 3));
+        assert_eq!(find(&bytes, false), Some((Container::Mpeg, 333)));
+        let mut bytes = vec![0; 50];
+        bytes.extend(frames(&AAC, 100, 3));
+        assert_eq!(find(&bytes, false), Some((Container::Adts, 50)));
+    }
+
+    #[test]
+    fn frames_that_do_not_agree_are_no_stream() {
+        let mut bytes = frames(&MP3, 208, 2);
+        bytes.extend(frames(&[0xff, 0xfb, 0x54, 0x00], 192, 2)); // another sample rate
+        assert_eq!(find(&bytes[..600], false), None);
+        assert_eq!(
+            find(&frames(&MP3, 208, 2), false),
+            None,
+            "two frames, and more to come"
+        );
+    }
+
+    #[test]
+    fn a_clip_of_one_frame_is_a_stream_only_where_it_is_the_whole_file() {
+        let clip = frames(&MP3, 208, 1);
+        assert_eq!(find(&clip, true), Some((Container::Mpeg, 0)));
+        assert_eq!(find(&clip, false), None);
+        let late = [vec![0; 9], clip].concat();
+        assert_eq!(find(&late, true), None);
+    }
+}

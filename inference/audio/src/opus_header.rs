@@ -22,3 +22,30 @@ pub(crate) fn take_pre_skip(container: Container, header: &mut [u8]) -> u64 {
     *field = [0; 2];
     frames.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pre_skip_is_little_endian_in_ogg_and_big_endian_in_mp4() {
+        let header = *b"OpusHead\x01\x01\x38\x01\x80\xbb\0\0\0\0\0";
+        for (container, frames) in [
+            (Container::Ogg, 312),
+            (Container::Matroska, 312),
+            (Container::Mp4, 0x3801),
+        ] {
+            let mut taken_from = header;
+            assert_eq!(take_pre_skip(container, &mut taken_from), frames);
+            assert_eq!(take_pre_skip(container, &mut taken_from), 0);
+        }
+    }
+
+    #[test]
+    fn a_header_cut_short_has_no_pre_skip() {
+        assert_eq!(
+            take_pre_skip(Container::Ogg, &mut b"OpusHead\x01\x01\x38".to_vec()),
+            0
+        );
+    }
+}

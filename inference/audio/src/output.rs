@@ -1,7 +1,10 @@
 //! What decoding adds up to: samples at the one rate, and the time they stand for.
 
-use crate::{AudioError, Limits, SourceFormat, resample::ToSampleRate};
-use std::time::Duration;
+use crate::{AudioError, Limits, SAMPLE_RATE, SourceFormat, resample::ToSampleRate};
+use std::{io, time::Duration};
+
+/// Samples a resampler may add beyond those of the frames it was given: what it held back.
+const RESAMPLER_SLACK: u64 = 32 << 10;
 
 /// The samples so far, and how much source they stand for.
 pub(crate) struct Output {
@@ -47,9 +50,30 @@ impl Output {
             Some(resampler) => resampler,
             None => ToSampleRate::new(rate)?,
         };
+        self.make_room(frames.len() as u64 * u64::from(SAMPLE_RATE) / u64::from(rate))?;
         resampler.push(frames, &mut self.samples)?;
         self.resampler = Some(resampler);
         Ok(changed)
+    }
+
+    /// Makes room for `more` samples and what a resampler held back: by doubling, as a vector does,
+    /// but never beyond the longest audio, and a machine without memory is an error, not an abort.
+    fn make_room(&mut self, more: u64) -> Result<(), AudioError> {
+        let out_of_memory = || AudioError::Io(io::ErrorKind::OutOfMemory.into());
+        let (len, capacity) = (self.samples.len() as u64, self.samples.capacity() as u64);
+        let needed = len + more + RESAMPLER_SLACK;
+        if needed > capacity {
+            let seconds = self.max_duration.as_secs().saturating_add(1);
+            let most = seconds
+                .saturating_mul(u64::from(SAMPLE_RATE))
+                .saturating_add(RESAMPLER_SLACK);
+            let target = needed.max(most.min(capacity * 2));
+            let additional = usize::try_from(target - len).map_err(|_| out_of_memory())?;
+            self.samples
+                .try_reserve_exact(additional)
+                .map_err(|_| out_of_memory())?;
+        }
+        Ok(())
     }
 
     fn duration(&self, rate: u32) -> Duration {

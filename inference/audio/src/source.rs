@@ -11,8 +11,8 @@ use std::{
 use symphonia::core::io::MediaSource;
 
 /// Bytes a demuxer may read before the first packet: cover art, tags and sample tables are held in
-/// memory, so this is the constant in the memory bound. Ten hours of AAC have tables of 14 MB.
-const HEADER_BUDGET: u64 = 32 << 20;
+/// memory, so this is the constant in the memory bound. Ten hours of AAC have tables of 10 MB.
+const HEADER_BUDGET: u64 = 16 << 20;
 
 /// What all reads of a file may add up to, as a multiple of its length. Demuxers that follow
 /// offsets in the file (mp4 sample tables, matroska cues) could be sent over the same bytes for ever.
@@ -81,6 +81,7 @@ pub(crate) struct WindowedSource<'a, R> {
     position: u64,
     /// Where `inner` stands, as an offset in the window, when known.
     inner_at: Option<u64>,
+    seekable: bool,
     monitor: Arc<SourceMonitor>,
     cancelled: &'a (dyn Fn() -> bool + Sync),
 }
@@ -100,9 +101,16 @@ impl<'a, R: Read + Seek> WindowedSource<'a, R> {
             window_len: window.end.saturating_sub(window.start),
             position: 0,
             inner_at: None,
+            seekable: true,
             monitor,
             cancelled,
         }
+    }
+
+    /// Tells demuxers whether they may seek.
+    pub(crate) fn seekable(mut self, seekable: bool) -> Self {
+        self.seekable = seekable;
+        self
     }
 
     fn len(&self) -> u64 {
@@ -175,10 +183,74 @@ impl<R: Read + Seek> Seek for WindowedSource<'_, R> {
 
 impl<R: Read + Seek + Send + Sync> MediaSource for WindowedSource<'_, R> {
     fn is_seekable(&self) -> bool {
-        true
+        self.seekable
     }
 
     fn byte_len(&self) -> Option<u64> {
         Some(self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    const KEEP_ON: &(dyn Fn() -> bool + Sync) = &|| false;
+
+    #[test]
+    fn a_demuxer_sees_the_prefix_and_the_window_and_nothing_else() {
+        let file = Cursor::new(b"..........window...".to_vec());
+        let monitor = Arc::new(SourceMonitor::new());
+        let mut source = WindowedSource::new(file, 10..16, b"prefix ".to_vec(), monitor, KEEP_ON);
+        let mut seen = String::new();
+        source.read_to_string(&mut seen).unwrap();
+        assert_eq!(seen, "prefix window");
+        assert_eq!(source.byte_len(), Some(13));
+
+        for (to, rest) in [
+            (SeekFrom::Start(3), "fix window"),
+            (SeekFrom::End(-3), "dow"),
+            (SeekFrom::End(5), ""),
+            (SeekFrom::Current(-11), "window"),
+        ] {
+            source.seek(to).unwrap();
+            seen.clear();
+            source.read_to_string(&mut seen).unwrap();
+            // Seeking behind the end is allowed, reading there gives nothing.
+            assert_eq!(seen, rest, "{to:?}");
+        }
+        assert!(source.seek(SeekFrom::Current(-100)).is_err());
+    }
+
+    #[test]
+    fn reading_without_end_before_the_first_packet_is_stopped() {
+        let monitor = Arc::new(SourceMonitor::new());
+        let file = Cursor::new(vec![0; 1 << 20]);
+        let shared = Arc::clone(&monitor);
+        let mut source = WindowedSource::new(file, 0..1 << 20, Vec::new(), shared, KEEP_ON);
+        let mut read = 0;
+        let error = loop {
+            source.rewind().unwrap();
+            match source.read_to_end(&mut Vec::new()) {
+                Ok(bytes) => read += bytes as u64,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(read, HEADER_BUDGET);
+        assert_eq!(error.kind(), io::ErrorKind::Other);
+        assert!(matches!(
+            monitor.take_fault(),
+            Some(AudioError::Malformed(_))
+        ));
+    }
+
+    #[test]
+    fn a_caller_that_has_gone_stops_the_next_read() {
+        let monitor = Arc::new(SourceMonitor::new());
+        let shared = Arc::clone(&monitor);
+        let mut source = WindowedSource::new(Cursor::new([0; 9]), 0..9, vec![], shared, &|| true);
+        assert!(source.read(&mut [0; 4]).is_err());
+        assert!(matches!(monitor.take_fault(), Some(AudioError::Cancelled)));
     }
 }

@@ -115,3 +115,90 @@ fn lattice_points(entries: u32, dimensions: u32) -> u64 {
 fn read(bits: &mut BitReaderRtl<'_>, width: u32) -> Result<u32, AudioError> {
     bits.read_bits_leq32(width).map_err(|_| MALFORMED)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes bits the way vorbis reads them: least significant first.
+    #[derive(Default)]
+    struct Bits {
+        bytes: Vec<u8>,
+        used: usize,
+    }
+
+    impl Bits {
+        fn put(&mut self, value: u64, width: usize) {
+            for bit in 0..width {
+                if self.used.is_multiple_of(8) {
+                    self.bytes.push(0);
+                }
+                let set = u8::from(value >> bit & 1 == 1);
+                *self.bytes.last_mut().unwrap() |= set << (self.used % 8);
+                self.used += 1;
+            }
+        }
+
+        /// A codebook of `entries` (a power of two) codewords of one length, in 14 bytes or so.
+        fn put_codebook(&mut self, dimensions: u64, entries: u64) {
+            self.put(0x0056_4342, 24);
+            self.put(dimensions, 16);
+            self.put(entries, 24);
+            self.put(1, 1); // ordered
+            self.put(u64::from(entries.ilog2()) - 1, 5);
+            self.put(entries, entries.ilog2() as usize + 1);
+            self.put(1, 4); // lattice
+            self.put(0, 32);
+            self.put(0, 32);
+            self.put(0, 4); // one bit each
+            self.put(0, 1);
+            let points =
+                lattice_points(entries.try_into().unwrap(), dimensions.try_into().unwrap());
+            self.put(0, points.try_into().unwrap());
+        }
+
+        fn set_up(codebooks: u64, dimensions: u64, entries: u64) -> Vec<u8> {
+            let mut bits = Self::default();
+            bits.put(codebooks - 1, 8);
+            for _ in 0..codebooks {
+                bits.put_codebook(dimensions, entries);
+            }
+            [b"\x05vorbis".as_slice(), &bits.bytes, &[0; 8]].concat()
+        }
+    }
+
+    #[test]
+    fn codebooks_of_gigabytes_from_a_few_kilobytes_are_refused() {
+        let bomb = Bits::set_up(256, 32, 131_072);
+        assert!(bomb.len() < 6000, "{}", bomb.len());
+        assert!(matches!(
+            check(&bomb),
+            Err(AudioError::Malformed("vorbis: codebooks too large"))
+        ));
+        // Many of middling size are no better than few of the largest.
+        assert!(check(&Bits::set_up(256, 16, 4096)).is_err());
+    }
+
+    #[test]
+    fn codebooks_of_a_sensible_size_pass() {
+        check(&Bits::set_up(40, 8, 256)).unwrap();
+    }
+
+    #[test]
+    fn a_header_that_ends_early_is_refused() {
+        let header = Bits::set_up(2, 4, 64);
+        for len in 0..header.len() - 10 {
+            assert!(check(&header[..len]).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn lattice_points_are_the_integer_root() {
+        assert_eq!(lattice_points(131_072, 32), 1);
+        assert_eq!(lattice_points(81, 4), 3);
+        assert_eq!(lattice_points(80, 4), 2);
+        assert_eq!(lattice_points(1 << 23, 1), 1 << 23);
+        assert_eq!(lattice_points(0, 3), 0);
+        assert_eq!(lattice_points(5, 0), 0);
+    }
+}
