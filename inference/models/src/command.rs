@@ -74,7 +74,7 @@ pub enum ModelsCommand {
         #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t)]
         kind: ImportType,
         /// The file to make, instead of one in the models directory
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "models_dir"])]
+        #[arg(long, value_name = "FILE", conflicts_with = "name")]
         out: Option<PathBuf>,
         /// Replace the file if it is there
         #[arg(long)]
@@ -114,6 +114,14 @@ pub enum CommandError {
 /// # Errors
 /// [`CommandError`].
 pub fn run(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CommandError> {
+    match dispatch(command, out) {
+        // The reader of a pipe has seen enough.
+        Err(CommandError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+fn dispatch(command: &ModelsCommand, out: &mut dyn Write) -> Result<(), CommandError> {
     match command {
         ModelsCommand::List {
             directory,

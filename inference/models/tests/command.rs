@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test lacks fails it")]
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use clap::Parser;
@@ -76,6 +77,39 @@ fn a_name_that_leaves_the_directory_is_refused() {
     let words = ["import", folder, "--name", "../x"];
     let error = models(&words, Some(directory.path())).unwrap_err();
     assert!(matches!(error, CommandError::Name(_)), "{error}");
+}
+
+#[test]
+fn a_file_of_its_own_does_not_mind_a_models_directory() {
+    let scratch = tempfile::tempdir().unwrap();
+    let out = scratch.path().join("a.bin");
+    let words = ["import", "nothing-here", "--out", out.to_str().unwrap()];
+    let error = models(&words, Some(scratch.path())).unwrap_err();
+    assert!(matches!(error, CommandError::Import(_)), "{error}");
+}
+
+/// What a closed pipe does.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    for words in [
+        &["models", "list", "--available"][..],
+        &["models", "list", "--available", "--json"],
+    ] {
+        let line = Line::try_parse_from(words).unwrap();
+        run(&line.command, &mut Closed).unwrap();
+    }
 }
 
 #[test]
