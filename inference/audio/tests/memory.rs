@@ -148,7 +148,7 @@ mod memory {
         let meta = [*b"ilst", *b"covr", *b"data"]
             .iter()
             .rev()
-            .fold(art, |content, tag| atom(tag, &content));
+            .fold(art, |content, tag| atom(*tag, &content));
         let meta = atom(*b"meta", &[&[0; 4], meta.as_slice()].concat());
         let file = atom(*b"ftyp", b"M4A \0\0\0\0M4A ");
         [file, atom(*b"moov", &atom(*b"udta", &meta))].concat()
