@@ -125,9 +125,8 @@ pub static MODELS: [CatalogueEntry; 29] = [
     model("large-v3-turbo-q8_0", 874_188_075, "317eb69c11673c9de1e1f0d459b253999804ec71ac4c23c17ecf5fbe24e259a1"),
 ];
 
-/// Imports of OpenAI's own weights, which come out the same wherever they are made. They differ
-/// from the hub's files in the order of tensors and in tokens that are no UTF-8 by themselves:
-/// the hub's English files have a replacement character there.
+/// Imports of OpenAI's own weights, which come out the same wherever they are made. They have the
+/// length of the hub's files, but not their bytes.
 #[rustfmt::skip]
 static IMPORTS: [CatalogueEntry; 2] = [
     model("tiny.en-q8_0", 43_550_795, "61e9a0e72b4561f999906d79ed8f98e1e724c86130bb429a4f9fd9cb562d0b78"),
