@@ -110,6 +110,7 @@ fn header<'a>(parts: &'a Parts, name: &str) -> Result<Option<&'a str>, Error> {
     value.to_str().map(Some).map_err(refused)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn refused(cause: impl ToString) -> Error {
     Error::InvalidSignature {
         cause: cause.to_string(),
@@ -165,7 +166,7 @@ mod tests {
 
     fn authenticator(unsigned_allowed: bool) -> Authenticator {
         let secrets = vec![secret("a"), secret("b")];
-        Authenticator::new(secrets, unsigned_allowed, Duration::from_secs(60))
+        Authenticator::new(secrets, unsigned_allowed, Duration::from_mins(1))
     }
 
     fn claims(id: &str) -> Claims {

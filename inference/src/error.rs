@@ -259,6 +259,7 @@ impl Error {
     }
 
     /// An error of the service itself.
+    #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
     pub(crate) fn internal(cause: impl ToString) -> Self {
         Self::Internal {
             cause: cause.to_string(),

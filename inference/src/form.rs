@@ -293,7 +293,7 @@ mod tests {
     fn registry() -> Registry {
         Registry::new(vec![(
             "tiny.en-q8_0".to_owned(),
-            Arc::new(FakeBackend::default()),
+            Arc::new(FakeBackend::default()) as _,
         )])
     }
 

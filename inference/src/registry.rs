@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use inference_api::claims::Claims;
 use serde_json::{Value, json};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, LoadedModel};
 
 /// The name by which OpenAI's clients ask for Whisper.
 const ALIAS_OF_DEFAULT: &str = "whisper-1";
@@ -45,10 +45,11 @@ impl Model {
     pub(crate) fn is_allowed_by(&self, claims: &Claims) -> bool {
         self.names().any(|name| claims.allows_model(name))
     }
+}
 
-    fn describe(&self, name: &str, created: u64) -> Value {
-        json!({"id": name, "object": "model", "created": created, "owned_by": "whisper-edge"})
-    }
+/// A model as OpenAI's API shows it.
+fn describe(name: &str, created: u64) -> Value {
+    json!({"id": name, "object": "model", "created": created, "owned_by": "whisper-edge"})
 }
 
 /// `tiny.en-q8_0` without its `-q8_0`; a name that has none stays as it is.
@@ -72,16 +73,12 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    pub(crate) fn new<B: Into<Arc<dyn Backend>>>(models: Vec<(String, B)>) -> Self {
+    pub(crate) fn new(models: Vec<LoadedModel>) -> Self {
         Self {
             models: models
                 .into_iter()
                 .enumerate()
-                .map(|(index, (id, backend))| Model {
-                    id,
-                    index,
-                    backend: backend.into(),
-                })
+                .map(|(index, (id, backend))| Model { id, index, backend })
                 .collect(),
             created: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -112,7 +109,7 @@ impl Registry {
                 [m.id.as_str()]
                     .into_iter()
                     .chain(alias)
-                    .map(|n| m.describe(n, self.created))
+                    .map(|n| describe(n, self.created))
             })
             .collect();
         json!({"object": "list", "data": data})
@@ -122,7 +119,7 @@ impl Registry {
     pub(crate) fn describe(&self, name: &str, claims: &Claims) -> Option<Value> {
         self.resolve(name)
             .filter(|m| m.is_allowed_by(claims))
-            .map(|m| m.describe(name, self.created))
+            .map(|_| describe(name, self.created))
     }
 }
 
@@ -133,7 +130,7 @@ mod tests {
     use inference_api::claims::Render;
 
     fn registry() -> Registry {
-        let backend = || Arc::new(FakeBackend::default());
+        let backend = || -> Arc<dyn Backend> { Arc::new(FakeBackend::default()) };
         Registry::new(vec![
             ("tiny.en-q8_0".to_owned(), backend()),
             ("large-v3-turbo-q5_0".to_owned(), backend()),

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
 use crate::backend::whisper::{Whisper, WhisperSettings};
-use crate::backend::{Backend, BackendError};
+use crate::backend::{BackendError, LoadedModel};
 use crate::config::{Config, ConfigError};
 use crate::routes::router;
 use crate::service::Service;
@@ -94,7 +94,7 @@ impl Server {
     #[cfg(any(test, feature = "test-support"))]
     pub async fn start_with(
         config: &Config,
-        models: Vec<(String, Arc<dyn Backend>)>,
+        models: Vec<LoadedModel>,
     ) -> Result<Self, ServerError> {
         config.check()?;
         Self::new(listen(config.listen).await?, config, models)
@@ -103,7 +103,7 @@ impl Server {
     fn new(
         listener: TcpListener,
         config: &Config,
-        models: Vec<(String, Arc<dyn Backend>)>,
+        models: Vec<LoadedModel>,
     ) -> Result<Self, ServerError> {
         let address = listener.local_addr().map_err(|cause| ServerError::Listen {
             address: config.listen,
@@ -237,7 +237,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
         .map_err(|cause| ServerError::Listen { address, cause })
 }
 
-fn load_models(config: &Config) -> Result<Vec<(String, Arc<dyn Backend>)>, ServerError> {
+fn load_models(config: &Config) -> Result<Vec<LoadedModel>, ServerError> {
     let names = config
         .model
         .iter()
@@ -246,7 +246,7 @@ fn load_models(config: &Config) -> Result<Vec<(String, Arc<dyn Backend>)>, Serve
     names.map(|name| load_model(config, name)).collect()
 }
 
-fn load_model(config: &Config, name: &str) -> Result<(String, Arc<dyn Backend>), ServerError> {
+fn load_model(config: &Config, name: &str) -> Result<LoadedModel, ServerError> {
     let wrong = |cause: String| ServerError::Model {
         name: name.to_owned(),
         cause,

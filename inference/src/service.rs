@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::admission::Admission;
 use crate::auth::Authenticator;
-use crate::backend::{Backend, BackendError};
+use crate::backend::{BackendError, LoadedModel};
 use crate::config::Config;
 use crate::pool::Pool;
 use crate::registry::Registry;
@@ -56,10 +56,7 @@ pub(crate) struct LoadReport {
 }
 
 impl Service {
-    pub(crate) fn new(
-        config: &Config,
-        models: Vec<(String, Arc<dyn Backend>)>,
-    ) -> Result<Self, BackendError> {
+    pub(crate) fn new(config: &Config, models: Vec<LoadedModel>) -> Result<Self, BackendError> {
         let registry = Registry::new(models);
         let pool = Pool::start(&registry.backends(), config.state_count())?;
         let permits = u32::try_from(pool.threads() + config.queue_length).unwrap_or(u32::MAX);

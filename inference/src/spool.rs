@@ -126,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn a_spooled_file_leaves_no_name_behind() {
         let dir = tempfile::tempdir().unwrap();
-        let _spooled = spooled(30, &[1; 100_000], &dir).await;
+        let _spooled = spooled(30, &vec![1; 100_000], &dir).await;
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 

@@ -86,6 +86,9 @@ pub trait Backend: Send + Sync + 'static {
     fn session(&self) -> Result<Box<dyn Session>, BackendError>;
 }
 
+/// A model and the name it is served under.
+pub type LoadedModel = (String, Arc<dyn Backend>);
+
 /// One thread's working memory. Nothing of one call may be seen in the next.
 pub trait Session: Send {
     /// Transcribes 16 kHz mono samples. Returns soon after `abort` is set.

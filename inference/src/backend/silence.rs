@@ -25,9 +25,12 @@ mod tests {
     use super::*;
 
     fn tone(amplitude: f32, samples: usize) -> Vec<f32> {
-        (0..samples)
-            .map(|i| amplitude * (i as f32 * 0.17).sin())
-            .collect()
+        let mut phase = 0.0_f32;
+        let step = || {
+            phase += 0.17;
+            amplitude * phase.sin()
+        };
+        std::iter::repeat_with(step).take(samples).collect()
     }
 
     #[test]

@@ -28,8 +28,11 @@ use super::{Abort, Backend, BackendError, DecodeOptions, Decoded, Session};
 use super::{context, quality, silence};
 
 /// Prompts are cut to their last bytes before they are split into tokens: the model reads at most
-/// its last 223 tokens, and whisper.cpp's splitter recurses once for each character.
+/// its last 223 tokens.
 const MAX_PROMPT_BYTES: usize = 4096;
+/// Prompts are split into tokens piece by piece: whisper.cpp's splitter recurses once for each
+/// character of a word and takes time with the square of its length.
+const PROMPT_PIECE_BYTES: usize = 128;
 /// whisper.cpp finds nothing in less than 100 ms; shorter clips are filled up with silence.
 const MIN_SAMPLES: usize = 16_000 / 8;
 /// Size of the vocabulary without Cantonese.
@@ -251,10 +254,12 @@ impl WhisperSession {
             return Vec::new();
         };
         let text: String = last_bytes(prompt, MAX_PROMPT_BYTES).replace('\0', " ");
-        // No text has more tokens than bytes; with too small a bound the call is undefined.
-        self.context
-            .tokenize(&text, text.len() + 1)
-            .unwrap_or_default()
+        pieces(&text, PROMPT_PIECE_BYTES)
+            .into_iter()
+            // No text has more tokens than bytes; with too small a bound the call is undefined.
+            .filter_map(|piece| self.context.tokenize(piece, piece.len() + 1).ok())
+            .flatten()
+            .collect()
     }
 
     fn state(&mut self) -> Result<&mut WhisperState, BackendError> {
@@ -327,6 +332,25 @@ fn last_bytes(text: &str, bytes: usize) -> &str {
     &text[start..]
 }
 
+/// `text` in pieces of at most `bytes`, which is no less than a character's four. Cut before a space
+/// where there is one, as whisper.cpp's splitter would.
+fn pieces(text: &str, bytes: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while rest.len() > bytes {
+        let mut end = bytes;
+        while !rest.is_char_boundary(end) {
+            end -= 1;
+        }
+        let cut = rest[..end].rfind(' ').filter(|cut| *cut > 0).unwrap_or(end);
+        let (piece, after) = rest.split_at(cut);
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces.push(rest);
+    pieces
+}
+
 /// Asked by whisper.cpp after each encoder and decoder step: whether to stop.
 unsafe extern "C" fn abort_requested(flag: *mut c_void) -> bool {
     // SAFETY: `run` passes a pointer to an `AtomicBool` that outlives the call of `full`.
@@ -354,5 +378,17 @@ mod tests {
         assert_eq!(last_bytes("abc", 2), "bc");
         assert_eq!(last_bytes("aéé", 3), "é");
         assert_eq!(last_bytes("é", 0), "");
+    }
+
+    #[test]
+    fn a_prompt_is_cut_before_spaces_and_within_endless_words() {
+        assert_eq!(pieces("one two three", 8), ["one two", " three"]);
+        assert_eq!(pieces("short", 8), ["short"]);
+        assert_eq!(pieces("", 8), [""]);
+        assert_eq!(pieces("aaaaaaaaaa b", 4), ["aaaa", "aaaa", "aa", " b"]);
+        assert_eq!(pieces("ééé", 4), ["éé", "é"]);
+        let text = " x".repeat(5000);
+        assert!(pieces(&text, 128).iter().all(|p| p.len() <= 128));
+        assert_eq!(pieces(&text, 128).concat(), text);
     }
 }

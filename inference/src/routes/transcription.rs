@@ -94,6 +94,9 @@ async fn serve(
         return Err(Error::ShuttingDown);
     }
     let time = time_left(&claims).min(service.request_timeout);
+    if time.is_zero() {
+        return Err(Error::DeadlineExceeded);
+    }
     // Before the body is read: a full service says so at once.
     *permit = service.admission.admit().await;
     if permit.is_none() {
@@ -129,7 +132,7 @@ async fn work(
         upload::read(incoming, boundary, &service.bounds, &upload).await?
     };
     let (mut asked, model) = Asked::of(&form, task, &service.registry)?;
-    record.model = model.id().to_owned();
+    model.id().clone_into(&mut record.model);
     if !model.is_allowed_by(claims) {
         return Err(Error::ModelNotAllowed {
             model: asked.model_name,

@@ -1,0 +1,15 @@
+//! The service as its callers meet it: over HTTP, in this process, on a port of the system's choice.
+//!
+//! Where speech is transcribed it is with a real model (`WHISPER_MODELS_DIR`, or the cache that the
+//! project's set-up fills; the tests fail without it). Where order and time matter a fake one stands
+//! in, whose runs last as long as the test says.
+
+mod bad_input;
+mod client;
+mod load;
+mod process;
+mod signature;
+mod slow;
+mod speech;
+mod support;
+mod wav;

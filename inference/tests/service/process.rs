@@ -1,0 +1,111 @@
+//! The program itself: how it starts, says where it listens, and ends.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::client::{GUARD, form, get, transcribe};
+use crate::support::sample;
+
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inference"));
+    command
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Waits for the file that the program writes when it is ready.
+async fn address(file: &std::path::Path, child: &mut Child) -> std::net::SocketAddr {
+    let asking = async {
+        loop {
+            if let Ok(text) = std::fs::read_to_string(file) {
+                return text.parse().expect("an address");
+            }
+            assert_eq!(child.try_wait().unwrap(), None, "the program ended");
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(GUARD, asking).await.expect("ready in time")
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_program_cleanly_and_logs_hold_no_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("address");
+    let mut child = program(&[
+        "--dev-insecure",
+        "--states",
+        "1",
+        "--listen",
+        "127.0.0.1:0",
+        "--address-file",
+        file.to_str().unwrap(),
+    ])
+    .spawn()
+    .unwrap();
+    let address = address(&file, &mut child).await;
+    assert_eq!(get(address, "/readyz").await.status, 200);
+    let answer = transcribe(address, &form(sample())).await;
+    assert_eq!(answer.status, 200);
+
+    let pid = child.id().unwrap().to_string();
+    let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+    assert!(sent.unwrap().success());
+    let output = timeout(GUARD, child.wait_with_output())
+        .await
+        .expect("ends in time")
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+
+    let log = String::from_utf8(output.stdout).unwrap();
+    let id = answer.header("x-request-id");
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|l| serde_json::from_str(l).expect("JSON"))
+        .filter(|l: &serde_json::Value| l["request_id"] == id)
+        .collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert_eq!(lines[0]["status"], 200);
+    assert!(lines[0]["audio_seconds"].as_f64().unwrap() > 1.0);
+    assert!(!log.contains("sun is shining"), "{log}");
+}
+
+#[tokio::test]
+async fn a_busy_port_a_missing_model_and_an_open_door_are_clear_errors() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = taken.local_addr().unwrap().to_string();
+    for (args, says) in [
+        (vec!["--dev-insecure", "--listen", &busy], "can't listen on"),
+        (
+            vec![
+                "--dev-insecure",
+                "--listen",
+                "127.0.0.1:0",
+                "--model",
+                "nosuch",
+            ],
+            "nosuch",
+        ),
+        (
+            vec!["--dev-insecure", "--listen", "0.0.0.0:0"],
+            "needs a loopback address",
+        ),
+        (vec!["--listen", "127.0.0.1:0"], "EDGE_SIGNING_SECRETS"),
+    ] {
+        let output = timeout(
+            Duration::from_secs(60),
+            program(&args).env_remove("EDGE_SIGNING_SECRETS").output(),
+        )
+        .await
+        .expect("ends in time")
+        .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(says), "{said}");
+    }
+}

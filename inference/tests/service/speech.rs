@@ -1,0 +1,225 @@
+//! Real speech through the real model.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::client::{Part, field, file, form, transcribe};
+use crate::support::{Service, repository, sample, words};
+use crate::wav::Wav;
+
+fn expected() -> Vec<String> {
+    words(&std::fs::read_to_string(repository().join("assets/sample.txt")).unwrap())
+}
+
+fn ask(fields: &[(&str, &str)]) -> Vec<Part> {
+    let mut parts = form(sample());
+    parts.extend(fields.iter().map(|(name, value)| field(name, value)));
+    parts
+}
+
+#[tokio::test]
+async fn the_sample_is_transcribed_in_every_format() {
+    let service = Service::real(&[]).await;
+    let json = transcribe(service.address, &ask(&[])).await;
+    assert_eq!(words(&json.text()), expected());
+    assert_eq!(json.header("content-type"), "application/json");
+    let seconds: f64 = json.header("x-audio-seconds").parse().unwrap();
+    assert_eq!(json.json()["usage"]["seconds"], seconds.ceil());
+
+    for format in ["text", "srt", "vtt"] {
+        let answer = transcribe(service.address, &ask(&[("response_format", format)])).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+        let spoken: String = answer
+            .body
+            .lines()
+            .filter(|l| *l != "WEBVTT" && !l.contains("-->") && l.parse::<u32>().is_err())
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert_eq!(words(&spoken), expected(), "{format}");
+    }
+
+    let verbose = transcribe(
+        service.address,
+        &ask(&[
+            ("response_format", "verbose_json"),
+            ("timestamp_granularities[]", "word"),
+            ("timestamp_granularities[]", "segment"),
+        ]),
+    )
+    .await
+    .json();
+    assert_eq!(verbose["language"], "english");
+    assert_eq!(verbose["task"], "transcribe");
+    let duration = verbose["duration"].as_f64().unwrap();
+    assert!((duration - seconds).abs() < 0.01);
+    in_order(&verbose["segments"], duration);
+    in_order(&verbose["words"], duration);
+    let timed: Vec<String> = verbose["words"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|w| words(w["word"].as_str().unwrap()))
+        .collect();
+    assert_eq!(timed, expected());
+    let last = verbose["words"].as_array().unwrap().last().unwrap();
+    assert!(last["start"].as_f64().unwrap() > duration / 2.0, "{last}");
+}
+
+fn in_order(spans: &Value, duration: f64) {
+    let mut before = 0.0;
+    for span in spans.as_array().unwrap() {
+        let (start, end) = (
+            span["start"].as_f64().unwrap(),
+            span["end"].as_f64().unwrap(),
+        );
+        assert!(before <= start && start <= end && end <= duration, "{span}");
+        before = end;
+    }
+}
+
+#[tokio::test]
+async fn a_silent_clip_after_a_spoken_one_has_none_of_its_words() {
+    // One state, so that the second clip meets what the first left behind.
+    let service = Service::real(&["--states", "1"]).await;
+    let silence = vec![
+        field("model", "whisper-1"),
+        field("response_format", "verbose_json"),
+        file("silence.wav", silent_wav()),
+    ];
+    let before = transcribe(service.address, &silence).await;
+    let spoken = transcribe(service.address, &ask(&[])).await;
+    assert_eq!(words(&spoken.text()), expected());
+    let after = transcribe(service.address, &silence).await;
+    assert_eq!(after.text(), "");
+    assert_eq!(after.json()["segments"], Value::Array(vec![]));
+    assert_eq!(after.body, before.body);
+}
+
+/// Ten seconds of digital silence.
+fn silent_wav() -> Vec<u8> {
+    let mut bytes = Wav {
+        frames: 160_000,
+        ..Wav::default()
+    }
+    .bytes();
+    bytes[44..].fill(0);
+    bytes
+}
+
+#[tokio::test]
+async fn the_same_clip_gives_the_same_text_whatever_was_said_before() {
+    let service = Service::real(&["--states", "1"]).await;
+    let first = transcribe(service.address, &ask(&[])).await.text();
+    let prompted = ask(&[("prompt", "Entirely different words about submarines.")]);
+    assert_eq!(transcribe(service.address, &prompted).await.status, 200);
+    assert_eq!(transcribe(service.address, &ask(&[])).await.text(), first);
+}
+
+#[tokio::test]
+async fn a_hostile_prompt_harms_nobody() {
+    let service = Service::real(&["--states", "1"]).await;
+    for prompt in [
+        "a".repeat(16_000),
+        "é\u{0}<|endoftext|>\u{202e}".repeat(500),
+    ] {
+        let answer = transcribe(service.address, &ask(&[("prompt", &prompt)])).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    assert_eq!(
+        words(&transcribe(service.address, &ask(&[])).await.text()),
+        expected()
+    );
+}
+
+#[tokio::test]
+async fn a_streamed_answer_carries_the_text_in_events() {
+    let service = Service::real(&[]).await;
+    let answer = transcribe(service.address, &ask(&[("stream", "true")])).await;
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("text/event-stream")
+    );
+    let events: Vec<Value> = answer
+        .body
+        .split_terminator("\n\n")
+        .map(|e| serde_json::from_str(e.strip_prefix("data: ").unwrap()).unwrap())
+        .collect();
+    let deltas: String = events.iter().filter_map(|e| e["delta"].as_str()).collect();
+    assert_eq!(words(&deltas), expected());
+    let last = events.last().unwrap();
+    assert_eq!(last["type"], "transcript.text.done");
+    assert_eq!(last["text"], deltas);
+}
+
+#[tokio::test]
+async fn log_probabilities_spell_the_text() {
+    let service = Service::real(&[]).await;
+    let answer = transcribe(service.address, &ask(&[("include[]", "logprobs")])).await;
+    let json = answer.json();
+    let spelled: String = json["logprobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| {
+            assert!(t["logprob"].as_f64().unwrap() <= 0.0);
+            t["token"].as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(spelled.trim(), answer.text());
+}
+
+#[tokio::test]
+async fn a_clip_of_a_few_samples_is_served() {
+    let service = Service::real(&[]).await;
+    for frames in [1, 100, 1_600] {
+        let wav = Wav {
+            frames,
+            ..Wav::default()
+        };
+        let answer = transcribe(service.address, &form(wav.bytes())).await;
+        assert!(
+            answer.status == 200 || answer.code() == "invalid_audio",
+            "{frames}: {}",
+            answer.body
+        );
+    }
+}
+
+/// Recordings beyond the repository's own, where the environment names a folder with a
+/// `transcripts.tsv` (file, language, text, class): each format gives the same words.
+#[tokio::test]
+async fn every_format_gives_the_words_of_the_recording() {
+    let Some(folder) = std::env::var_os("WHISPER_TEST_AUDIO_DIR").map(PathBuf::from) else {
+        return;
+    };
+    let service = Service::real(&["--states", "2"]).await;
+    let list = std::fs::read_to_string(folder.join("transcripts.tsv")).unwrap();
+    let mut heard = 0;
+    for line in list.lines() {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let [name, "en", text, class] = columns[..] else {
+            continue;
+        };
+        if !["format", "silence", "noise"].contains(&class) {
+            continue;
+        }
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let answer = transcribe(service.address, &form(bytes)).await;
+        // A clip that is cut in the middle of a word may end in another.
+        let (mut heard_words, mut said) = (words(&answer.text()), words(text));
+        if name.contains("-4s") {
+            heard_words.pop();
+            said.pop();
+        }
+        assert_eq!(heard_words, said, "{name}");
+        heard += 1;
+    }
+    assert!(heard > 10, "{heard} recordings");
+    let pcm = std::fs::read(folder.join("formats/jfk.pcm16le.raw")).unwrap();
+    let answer = transcribe(service.address, &form(pcm)).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.code(), "unsupported_audio");
+}
