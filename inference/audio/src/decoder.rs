@@ -25,6 +25,7 @@ use symphonia::{
         errors::Error as SymphoniaError,
         formats::FormatReader,
         packet::Packet,
+        units::Duration as PacketDuration,
     },
     default::register_enabled_codecs,
 };
@@ -33,6 +34,9 @@ use symphonia_adapter_libopus::OpusDecoder;
 /// Packets in a row that gave no audio: of other tracks (a second of video has some 60), damaged, or
 /// made up.
 const MAX_SILENT_PACKETS: u32 = 4096;
+
+/// Most frames an mp3 encoder says to drop at the end, a field of twelve bits, and a packet.
+const MAX_MP3_PADDING: u64 = 4095 + 1152;
 
 /// Times a demuxer may fail to find a packet, in a row.
 const MAX_FAILURES: u32 = 64;
@@ -115,6 +119,18 @@ struct Track {
     codec: &'static str,
     /// Frames at the start that are the codec's warm-up and that the decoder does not drop itself.
     frames_to_skip: u64,
+    /// Where an mp3's header says that its audio ends, in frames.
+    claimed_frames: Option<u64>,
+}
+
+impl Track {
+    /// Whether a packet stands so far behind the end that an mp3's header claims that the claim is
+    /// wrong: it is one of several files that were joined.
+    fn disproves_its_header(&self, packet: &Packet) -> bool {
+        let start = u64::try_from(packet.pts.get()).unwrap_or(0);
+        self.claimed_frames
+            .is_some_and(|end| start > end.saturating_add(MAX_MP3_PADDING))
+    }
 }
 
 impl Decoding<'_> {
@@ -137,7 +153,7 @@ impl Decoding<'_> {
             if cancelled() {
                 return Err(AudioError::Cancelled);
             }
-            let packet = match reader.next_packet() {
+            let mut packet = match reader.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(()),
                 Err(SymphoniaError::ResetRequired) => {
@@ -155,6 +171,9 @@ impl Decoding<'_> {
                     return Ok(());
                 }
             };
+            if track.disproves_its_header(&packet) {
+                packet.trim_end = PacketDuration::ZERO;
+            }
             let heard = packet.track_id == track.id && self.decode_packet(&mut track, &packet)?;
             if !work.allows_more(&packet, heard) {
                 self.truncated = true;
@@ -176,7 +195,12 @@ impl Decoding<'_> {
                 continue;
             };
             match self.open_track(track.id, parameters.clone()) {
-                Ok(track) => return Ok(track),
+                Ok(mut opened) => {
+                    if self.container == Container::Mpeg {
+                        opened.claimed_frames = track.num_frames;
+                    }
+                    return Ok(opened);
+                }
                 // The preferred track's reason is the one to tell.
                 Err(error) if matches!(refusal, AudioError::NoAudioTrack) => refusal = error,
                 Err(_) => {}
@@ -219,6 +243,7 @@ impl Decoding<'_> {
             codec: decoder.codec_info().short_name,
             decoder,
             frames_to_skip,
+            claimed_frames: None,
         })
     }
 
