@@ -68,6 +68,7 @@ export function respond(call, status, body, contentType, extra) {
 const FAILED = 0;
 const TIMED_OUT = 1;
 const STRANGER = 2;
+const GONE = 3;
 
 /**
  * Hands the request's body to the host as the stream it is: no byte of it is read here. The caller's
@@ -94,6 +95,7 @@ export async function forward(call, url, claims, signature, timeoutMs) {
     });
   } catch (error) {
     call.cause = String(error);
+    if (call.request.signal.aborted) return GONE;
     return deadline.aborted ? TIMED_OUT : FAILED;
   }
   if (call.upstream.headers.get("x-request-id") !== call.id) {

@@ -14,6 +14,7 @@ use crate::glue::{self, Call, thrown};
 const FAILED: u16 = 0;
 const TIMED_OUT: u16 = 1;
 const STRANGER: u16 = 2;
+const GONE: u16 = 3;
 
 /// Hands the request to a host and passes its answer on.
 pub(crate) async fn forward(
@@ -59,7 +60,8 @@ pub(crate) async fn forward(
     let outcome = JsFuture::from(glue::forward(call, &url, &claims, &signature, timeout_ms))
         .await
         .map_err(|error| EdgeError::UpstreamFailed(thrown(&error)))?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // A status or one of three.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // A status or one of the four.
     let status = outcome.as_f64().map_or(FAILED, |number| number as u16);
     judge(call, deployment, host, status, now)
 }
@@ -83,6 +85,8 @@ fn judge(
             upstreams.failed(host, now);
             Err(EdgeError::UpstreamTimeout)
         }
+        // Says nothing about the host.
+        GONE => Err(EdgeError::CallerGone),
         // 404 is `model_not_found`.
         200 | 400 | 403 | 404 | 408 | 413 | 415 | 429 | 500..=504 => {
             upstreams.answered(host);

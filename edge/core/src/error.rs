@@ -68,6 +68,8 @@ pub enum EdgeError {
     UpstreamFailed(String),
     /// The host did not answer before the deadline.
     UpstreamTimeout,
+    /// The caller left before the host answered. Nobody reads this answer; the log line has it.
+    CallerGone,
     /// A setting of the deployment is missing or wrong; the cause names it.
     Misconfigured(String),
     /// A fault of this code.
@@ -233,6 +235,12 @@ impl EdgeError {
                 Server,
                 "The inference host did not answer in time.".into(),
             ),
+            Self::CallerGone => (
+                499,
+                "client_closed_request",
+                Invalid,
+                "The caller left before the answer.".into(),
+            ),
             Self::Misconfigured(_) => (
                 500,
                 "misconfigured",
@@ -327,6 +335,7 @@ impl EdgeError {
             Self::UpstreamUnavailable,
             Self::UpstreamFailed(String::new()),
             Self::UpstreamTimeout,
+            Self::CallerGone,
             Self::Misconfigured(String::new()),
             Self::Internal(String::new()),
         ]
