@@ -95,7 +95,22 @@ function start(name, program, args, environment) {
 function log(name, line) {
   if (line.trim() === "") return;
   const label = name.padEnd(9);
-  process.stderr.write(process.stderr.isTTY ? `\x1b[2m${label} |\x1b[0m ${line}\n` : `${label} | ${line}\n`);
+  const text = readable(line);
+  process.stderr.write(process.stderr.isTTY ? `\x1b[2m${label} |\x1b[0m ${text}\n` : `${label} | ${text}\n`);
+}
+
+/** A structured log line for people: `INFO request status=200 …`; any other line as it is. */
+function readable(line) {
+  let record;
+  try {
+    record = JSON.parse(line);
+  } catch {
+    return line;
+  }
+  if (typeof record?.level !== "string") return line;
+  const { level, msg, message = msg, timestamp, target, ...fields } = record;
+  const shown = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  return [level.toUpperCase(), message, ...shown].join(" ");
 }
 
 /** Asks `url` until it answers 200; fails when the process ends first, or time is up. */
@@ -215,6 +230,7 @@ async function main() {
   const service = start("inference", process.env.INFERENCE_BIN, ["serve"], {
     INFERENCE_LISTEN: `${HOST}:${inferencePort}`,
     EDGE_SIGNING_SECRETS: secrets.EDGE_SIGNING_SECRETS,
+    INFERENCE_LOG: process.env.INFERENCE_LOG || "info,whisper_rs=warn",
   });
   const worker = start("edge", "wrangler", [
     "dev", "--local", "--ip", HOST, "--port", String(edgePort), "--inspector-port", "0",
