@@ -1,6 +1,6 @@
 //! `js/glue.js` as Rust sees it. What each function does stands there.
 
-use js_sys::{JsString, Promise, Uint8Array};
+use js_sys::{ArrayBuffer, JsString, Promise};
 use wasm_bindgen::prelude::*;
 
 /// Strings that exist once in the runtime instead of being decoded from wasm memory at each use. A
@@ -94,13 +94,13 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = toArray)]
     pub fn to_array(this: &SqlCursor) -> Result<Vec<LimiterRow>, JsValue>;
 
-    /// The one row of the limiter's table.
+    /// The one row of the limiter's table. A BLOB is read as an `ArrayBuffer`, whatever wrote it.
     pub type LimiterRow;
 
     #[wasm_bindgen(method, getter)]
     pub fn limits(this: &LimiterRow) -> Option<String>;
     #[wasm_bindgen(method, getter)]
-    pub fn counters(this: &LimiterRow) -> Option<Uint8Array>;
+    pub fn counters(this: &LimiterRow) -> Option<ArrayBuffer>;
     #[wasm_bindgen(method, getter)]
     pub fn revoked_at(this: &LimiterRow) -> Option<f64>;
 }

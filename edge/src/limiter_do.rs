@@ -7,7 +7,7 @@
 use edge_core::admission::{Code, pack, pack_bare};
 use edge_core::limit::{Limit, check_all};
 use edge_core::limiter::{Decision, LimiterState};
-use js_sys::JsString;
+use js_sys::{JsString, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::clock::unix_ms;
@@ -51,7 +51,7 @@ impl LimiterObject {
                     .map_err(|e| JsValue::from_str(&e.to_string()))?;
                 let counters = row
                     .counters()
-                    .map(|bytes| bytes.to_vec())
+                    .map(|blob| Uint8Array::new(&blob).to_vec())
                     .unwrap_or_default();
                 let state = LimiterState::decode(limits, &counters)
                     .ok_or_else(|| JsValue::from_str("the stored counters are damaged"))?;
