@@ -129,32 +129,17 @@ async function untilReady({ name, exited }, url) {
   await Promise.race([answered, ended]);
 }
 
-/** Whether any process of the group is left. */
-function groupLives(pid) {
-  try {
-    process.kill(-pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function signalGroup(pid, signal) {
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // Nobody left in it.
-  }
-}
-
-/** Ends what was started, grandchildren included: asks first, kills what has not ended in time. */
+/** Ends what was started: asks each program, and kills what is left of its group when it is gone or time is up. */
 function stop() {
-  stopping ??= Promise.all(started.map(async ({ child }) => {
+  stopping ??= Promise.all(started.map(async ({ child, exited }) => {
     if (child.pid === undefined) return;
-    signalGroup(child.pid, "SIGTERM");
-    const deadline = Date.now() + STOP_WITHIN_MS;
-    while (groupLives(child.pid) && Date.now() < deadline) await pause(50);
-    signalGroup(child.pid, "SIGKILL");
+    child.kill("SIGTERM");
+    await Promise.race([exited, pause(STOP_WITHIN_MS, undefined, { ref: false })]);
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch (error) {
+      if (error.code !== "ESRCH") throw error; // nobody is left: as it should be
+    }
   }));
   return stopping;
 }
