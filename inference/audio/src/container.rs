@@ -1,6 +1,6 @@
 //! What a file is, by its content alone.
 
-use crate::{AudioError, Limits, declared_length, mpeg_frame, source::WindowedSource, wav};
+use crate::{AudioError, Limits, matroska, mp4, mpeg_frame, source::WindowedSource, wav};
 use std::{
     fmt,
     io::{self, Read, Seek, SeekFrom},
@@ -102,11 +102,11 @@ pub(crate) fn recognise<R: Read + Seek>(
         [b'f', b'L', b'a', b'C', ..] => Ok(Layout::whole(Container::Flac, window)),
         [b'O', b'g', b'g', b'S', ..] => Ok(Layout::whole(Container::Ogg, window)),
         [0x1a, 0x45, 0xdf, 0xa3, ..] => {
-            let end = declared_length::of_matroska(file, &window)?;
+            let end = matroska::declared_end(file, &window)?;
             Ok(Layout::whole(Container::Matroska, window).should_end(end))
         }
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => {
-            let end = declared_length::of_mp4(file, &window)?;
+            let end = mp4::declared_end(file, &window)?;
             Ok(Layout::whole(Container::Mp4, window).should_end(end))
         }
         _ => {

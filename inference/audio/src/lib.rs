@@ -11,11 +11,12 @@
 //! mu-law, a-law, adpcm, flac, mp3, aac-lc, alac, vorbis, opus.
 
 mod container;
-mod declared_length;
 mod decoder;
 mod downmix;
 mod error;
 mod limits;
+mod matroska;
+mod mp4;
 mod mpeg_frame;
 mod opus_header;
 mod output;

@@ -7,9 +7,9 @@
 use crate::AudioError;
 use symphonia::core::io::{BitReaderRtl, ReadBitsRtl};
 
-/// Most entries and vector elements of all codebooks together: 16 MB of vectors, as much again of
-/// decoding tables. The reference encoder's largest set-ups have about 300,000.
-const MAX_CODEBOOK_VALUES: u64 = 4 << 20;
+/// Most entries and vector elements of all codebooks together: 8 MB of vectors, as much again of
+/// decoding tables. The reference encoder's have 12,000 (8 kHz mono) to 107,000 (5.1 channels).
+const MAX_CODEBOOK_VALUES: u64 = 2 << 20;
 
 const MALFORMED: AudioError = AudioError::Malformed("vorbis: bad codebook");
 

@@ -120,6 +120,18 @@ fn an_mp4_index_that_points_to_the_same_bytes_for_ever_ends() {
 }
 
 #[test]
+fn an_mp4_fragment_of_thousands_of_millions_of_samples_ends_at_once() {
+    let mut file = bytes("aac-fragmented.mp4");
+    let run = position(&file, b"trun") + 4;
+    // No field for any sample, and as many samples as there can be.
+    file[run..run + 8].copy_from_slice(&[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+    assert!(matches!(
+        survive(&file),
+        Err(AudioError::Malformed("mp4: more samples than bytes"))
+    ));
+}
+
+#[test]
 fn a_codec_that_changes_again_and_again_ends() {
     // Chained ogg is legal; a recording of 64 parts is heard, one of thousands is an attack.
     let link = bytes("opus.ogg");
