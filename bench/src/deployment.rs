@@ -1,0 +1,103 @@
+//! What every Worker is given: the same settings, and the key that the bench calls with.
+
+use std::collections::BTreeMap;
+
+use edge_core::api_key::{KeyEnv, KeyFormat};
+use edge_core::key_record::{KeyRecord, Scope};
+use edge_core::limit::{Limit, MAX_COUNT, Rule};
+use edge_core::ports::{Rng, RngError};
+
+use crate::error::Error;
+use crate::workerd::{Script, Worker};
+
+/// A key of every scope, with a limit that nothing here reaches.
+pub(crate) struct Key {
+    /// The value of `Authorization`.
+    pub(crate) authorization: String,
+    /// Its entry in the namespace KEYS.
+    pub(crate) entry: BTreeMap<String, String>,
+}
+
+struct SystemRng;
+
+impl Rng for SystemRng {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RngError> {
+        getrandom::fill(bytes).map_err(|_| RngError)
+    }
+}
+
+impl Key {
+    /// Mints one.
+    pub(crate) fn mint() -> Result<Self, Error> {
+        let failed = || Error::Unexpected("minting a key".to_owned());
+        let format = KeyFormat::new("wk", KeyEnv::Live).ok_or_else(failed)?;
+        let key = format.mint(&mut SystemRng).map_err(|_| failed())?;
+        let record = KeyRecord {
+            id: "key_bench".to_owned(),
+            name: "bench".to_owned(),
+            start: key.start().to_owned(),
+            owner: Some("bench".to_owned()),
+            scopes: Scope::ALL.to_vec(),
+            models: vec!["*".to_owned()],
+            limits: vec![Limit {
+                name: "minute".to_owned(),
+                rule: Rule::Rate {
+                    limit: MAX_COUNT,
+                    window_seconds: 60,
+                },
+            }],
+            enabled: true,
+            created_at: 0,
+            expires_at: None,
+            revoked_at: None,
+            metadata: None,
+            version: 1,
+        };
+        let json = serde_json::to_string(&record)
+            .map_err(|error| Error::Unexpected(format!("record of a key: {error}")))?;
+        Ok(Self {
+            authorization: format!("Bearer {}", key.reveal()),
+            entry: BTreeMap::from([(format!("key:{}", key.hash().to_hex()), json)]),
+        })
+    }
+}
+
+/// Settings of one run.
+pub(crate) struct Deployment {
+    /// The key.
+    pub(crate) key: Key,
+    bindings: BTreeMap<&'static str, String>,
+}
+
+impl Deployment {
+    /// In front of an inference host at `origin`.
+    pub(crate) fn new(origin: &str) -> Result<Self, Error> {
+        let secret = random_hex()?;
+        let bindings = BTreeMap::from([
+            ("INFERENCE_URLS", origin.to_owned()),
+            ("EDGE_SIGNING_SECRETS", secret),
+            // Of a root key that nobody has.
+            ("ROOT_KEY_SHA256", random_hex()?),
+            ("MODELS", "tiny.en".to_owned()),
+        ]);
+        Ok(Self {
+            key: Key::mint()?,
+            bindings,
+        })
+    }
+
+    /// `script` with these settings.
+    pub(crate) fn worker(&self, script: Script) -> Worker {
+        Worker {
+            script,
+            bindings: self.bindings.clone(),
+            kv: self.key.entry.clone(),
+        }
+    }
+}
+
+fn random_hex() -> Result<String, Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Unexpected(error.to_string()))?;
+    Ok(hex::encode(bytes))
+}

@@ -1,0 +1,124 @@
+//! Behind `make bench`: measures what the README promises. Run by scripts/bench, which builds first.
+
+mod deployment;
+mod edge;
+mod error;
+mod load;
+mod machine;
+mod process;
+mod report;
+mod stats;
+mod upstream;
+mod workerd;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::Error;
+use crate::report::Report;
+
+/// Measures the edge against its baselines. It fails only if something cannot be run; a figure over
+/// its target is a figure.
+#[derive(Parser)]
+#[command(name = "scripts/bench")]
+struct Options {
+    /// What to measure; everything if nothing is named.
+    parts: Vec<Part>,
+    /// Also writes the figures as JSON into this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// bench/workerd.mjs.
+    #[arg(long, env = "BENCH_HARNESS", hide = true)]
+    harness: PathBuf,
+    /// Folder of the built Worker.
+    #[arg(long, env = "BENCH_EDGE_BUNDLE", hide = true)]
+    bundle: PathBuf,
+    /// Folder of the bundled baselines.
+    #[arg(long, env = "BENCH_BASELINES", hide = true)]
+    baselines: PathBuf,
+    /// Rounds of the comparison at the edge.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The Worker against a bare passthrough and against the obvious TypeScript Worker.
+    Edge,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    // One thread: the load must leave the cores to what is measured.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let outcome = runtime
+        .map_err(Error::io("starting the runtime"))
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                tokio::select! {
+                    report = run(&options) => report,
+                    stopped = interrupted() => Err(stopped),
+                }
+            })
+        });
+    match outcome.and_then(|report| write(&options, &report)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<Report, Error> {
+    let wanted = |part| options.parts.is_empty() || options.parts.contains(&part);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let command = if arguments.is_empty() {
+        "make bench".to_owned()
+    } else {
+        format!("scripts/bench {}", arguments.join(" "))
+    };
+    let mut report = Report::new(machine::describe(), command);
+    if wanted(Part::Edge) {
+        let settings = edge::Settings {
+            harness: &options.harness,
+            bundle: &options.bundle,
+            baselines: &options.baselines,
+            rounds: options.rounds.into(),
+        };
+        report.extend(edge::run(&settings).await?);
+    }
+    Ok(report)
+}
+
+/// Comes back when somebody wants the bench to end.
+async fn interrupted() -> Error {
+    let stopped = async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    };
+    match stopped.await {
+        Ok(()) => Error::Unexpected("interrupted".to_owned()),
+        Err(error) => Error::io("waiting for signals")(error),
+    }
+}
+
+fn write(options: &Options, report: &Report) -> Result<(), Error> {
+    if let Some(path) = &options.json {
+        let json = serde_json::to_string_pretty(report)
+            .map_err(|error| Error::Unexpected(format!("figures as JSON: {error}")))?;
+        std::fs::write(path, json).map_err(Error::io(path.display().to_string()))?;
+    }
+    print!("{}", report.to_text());
+    Ok(())
+}

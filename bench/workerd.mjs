@@ -1,0 +1,51 @@
+// Serves one Worker by real workerd for the bench: port 0, sockets straight to the Worker, state in a folder of its own.
+//
+// argv[2]: JSON {script: {path, wasm?, limiter}, bindings, kv}: `limiter` says whether the script has the class
+// Limiter; `kv` holds entries of the namespace KEYS. Prints {"url": …} once it is ready.
+// It ends, workerd and state with it, when stdin closes: so nothing is left behind, however the bench ends.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+
+// Ctrl-C reaches the whole group; the bench closes stdin.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
+
+const wrangler = readFileSync(resolve(import.meta.dirname, "../wrangler.toml"), "utf8");
+const setting = (name) => JSON.parse(wrangler.match(new RegExp(`^${name} = (.+)$`, "m"))[1]);
+const { script, bindings, kv } = JSON.parse(process.argv[2]);
+const modules = [{ type: "ESModule", path: script.path, contents: readFileSync(script.path, "utf8") }];
+if (script.wasm) modules.push({ type: "CompiledWasm", path: script.wasm, contents: readFileSync(script.wasm) });
+
+// In memory where there is such a folder: the disk is not what is measured.
+const state = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "whisper-edge-bench-"));
+const mf = new Miniflare(
+  convertV4MiniflareOptions({
+    host: "127.0.0.1",
+    port: 0,
+    cf: false,
+    modules,
+    modulesRoot: dirname(script.path),
+    compatibilityDate: setting("compatibility_date"),
+    compatibilityFlags: setting("compatibility_flags"),
+    bindings,
+    kvNamespaces: { KEYS: "keys" },
+    ...(script.limiter && { durableObjects: { LIMITER: { className: "Limiter", useSQLite: true } } }),
+    resourcePersistencePath: state,
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+    // Each Worker writes its log lines; nobody prints them here.
+    handleStructuredLogs: () => {},
+  }),
+);
+
+try {
+  await mf.ready;
+  const keys = await mf.getKVNamespace("KEYS");
+  for (const [name, value] of Object.entries(kv)) await keys.put(name, value);
+  const url = await mf.unsafeGetDirectURL();
+  process.stdout.write(`${JSON.stringify({ url: url.origin })}\n`);
+  for await (const _ of process.stdin);
+} finally {
+  await mf.dispose();
+  rmSync(state, { recursive: true, force: true });
+}
