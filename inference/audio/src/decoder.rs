@@ -358,3 +358,30 @@ impl WorkBudget {
         self.silent <= MAX_SILENT_PACKETS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vorbis_setup;
+
+    #[test]
+    fn a_vorbis_decoder_is_not_built_before_its_codebooks_are_checked() {
+        let limits = Limits::default();
+        let decoding = Decoding {
+            container: Container::Ogg,
+            limits: &limits,
+            downmixer: Downmixer::default(),
+            output: Output::new(&limits),
+            restarts: 0,
+            truncated: false,
+        };
+        let mut parameters = AudioCodecParameters::new();
+        parameters
+            .for_codec(CODEC_ID_VORBIS)
+            .with_extra_data(vorbis_setup::tests::bomb().into());
+        assert!(matches!(
+            decoding.open_track(0, parameters).err(),
+            Some(AudioError::Malformed("vorbis: codebooks too large"))
+        ));
+    }
+}

@@ -117,7 +117,7 @@ fn read(bits: &mut BitReaderRtl<'_>, width: u32) -> Result<u32, AudioError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Writes bits the way vorbis reads them: least significant first.
@@ -167,9 +167,14 @@ mod tests {
         }
     }
 
+    /// A header that asks for four gigabytes.
+    pub(crate) fn bomb() -> Vec<u8> {
+        Bits::set_up(256, 32, 131_072)
+    }
+
     #[test]
     fn codebooks_of_gigabytes_from_a_few_kilobytes_are_refused() {
-        let bomb = Bits::set_up(256, 32, 131_072);
+        let bomb = bomb();
         assert!(bomb.len() < 6000, "{}", bomb.len());
         assert!(matches!(
             check(&bomb),
