@@ -1,14 +1,44 @@
-// The Worker's entry: what workerd calls. It decides nothing; it takes a request apart once, because
-// each crossing between JavaScript and wasm costs more than the work behind it.
+// The Worker's entry: what workerd calls. JavaScript waits, Rust decides: every step between two waits is
+// one synchronous call into wasm (edge/src/steps.rs). So nothing of a request lives in wasm memory while it
+// waits, and one whose caller leaves, whose promises then never settle, leaves nothing behind there.
 import { DurableObject } from "cloudflare:workers";
-import { handle, LimiterObject } from "./index.js";
+import { admitted, failed, forwarded, LimiterObject, lookedUp, start } from "./index.js";
+import { forward } from "./forward.js";
 
 const INTERNAL =
   '{"error":{"message":"Something failed here.","type":"server_error","param":null,"code":"internal_error"}}';
 
-/** A request on its way; the glue reads and fills it. See glue.js. */
-function open(request, env, ctx) {
-  return { request, env, ctx, id: crypto.randomUUID(), start: Date.now(), packed: "", upstream: null };
+// What a step may ask for; the numbers are those of `Step` in edge/src/steps.rs.
+const LOOK_UP = 1;
+const ADMIT = 2;
+const CONFIGURE = 3;
+const FORWARD = 4;
+
+/** Oldest copy of a key's record that a location may answer from, in seconds: KV's least. */
+const CACHE_TTL = 30;
+
+/** A request on its way. The Rust side fills it through glue.js. */
+class Call {
+  route = "";
+  /** Name of the key's record in KV, its id, the record's text. */
+  entry = "";
+  keyId = "";
+  record = "";
+  /** The limiter's packed answer. */
+  packed = "";
+  configured = false;
+  /** What goes to a host, and what came back. */
+  outgoing = null;
+  upstream = null;
+  code = "";
+  cause = "";
+
+  constructor(request, env) {
+    this.request = request;
+    this.env = env;
+    this.id = crypto.randomUUID();
+    this.start = Date.now();
+  }
 }
 
 /** The parts of a request that are decided on, one a line: no header can hold a line break. */
@@ -20,11 +50,54 @@ function parts({ id, request }) {
     : `${head}\n${h.get("content-type") ?? ""}\n${h.get("content-length") ?? ""}`;
 }
 
-export default {
-  async fetch(request, env, ctx) {
-    const call = open(request, env, ctx);
+/** Runs a request to its response. */
+async function drive(call) {
+  const decidedOn = parts(call);
+  let next = start(call, decidedOn, call.start);
+  // A number asks for something; everything else is the response, or the promise of one.
+  while (typeof next === "number") {
+    let came;
     try {
-      return await handle(call, parts(call), call.start);
+      switch (next) {
+        case LOOK_UP:
+          came = await call.env.KEYS.get(call.entry, { cacheTtl: CACHE_TTL });
+          break;
+        case CONFIGURE:
+          await call.env.LIMITER.getByName(call.keyId).configure(JSON.stringify(JSON.parse(call.record).limits));
+          call.configured = true;
+        // Asked again, now that it has limits.
+        // falls through
+        case ADMIT:
+          call.packed = await call.env.LIMITER.getByName(call.keyId).admit(1);
+          came = call.packed.charCodeAt(0);
+          break;
+        case FORWARD:
+          came = await forward(call);
+          break;
+      }
+    } catch (error) {
+      next = failed(call, next, String(error));
+      continue;
+    }
+    switch (next) {
+      case LOOK_UP:
+        next = lookedUp(call, decidedOn, came ?? undefined, Date.now());
+        break;
+      case FORWARD:
+        next = forwarded(call, came, call.outgoing.host, Date.now());
+        break;
+      default:
+        next = admitted(call, decidedOn, came, call.configured, Date.now());
+    }
+  }
+  return next;
+}
+
+export default {
+  async fetch(request, env) {
+    const call = new Call(request, env);
+    try {
+      return await drive(call);
     } catch (error) {
       // A panic (panic=unwind): this request ends here, every other goes on.
       console.error(JSON.stringify({ level: "error", msg: "panic", request_id: call.id, cause: String(error) }));

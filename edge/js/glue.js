@@ -1,15 +1,17 @@
-// What the Rust side asks of the runtime, each in one crossing. `call` is the request on its way
-// (entry.js); objects of the runtime stay on this side, Rust gets numbers and short strings.
+// What the Rust side asks of the runtime, each in one crossing. `call` is the request on its way (entry.js);
+// objects of the runtime stay on this side, Rust gets numbers and short strings.
 
-/** Names of the five limit headers, handed over once by Rust: a packed answer has their values. */
+/** Handed over once by Rust: names of the limit headers, and of those that pass in either direction. */
 let limitNames = [];
 let toUpstream = [];
 let toCaller = [];
+let logAll = true;
 
-export function setNames(limits, upstream, caller) {
+export function setUp(limits, upstream, caller, all) {
   limitNames = limits.split("\n");
   toUpstream = upstream.split("\n");
   toCaller = caller.split("\n");
+  logAll = all;
 }
 
 /** All settings: the variables and secrets, which are strings, as JSON. Bindings are objects. */
@@ -19,10 +21,28 @@ export function settings(call) {
   );
 }
 
-/** The one call to the key's object. The answer stays here; Rust gets its letter. */
-export async function admit(call, keyId, cost) {
-  call.packed = await call.env.LIMITER.getByName(keyId).admit(cost);
-  return call.packed.charCodeAt(0);
+export function setRoute(call, route) {
+  call.route = route;
+}
+
+/** The next step: read this entry of KV. */
+export function lookUp(call, entry) {
+  call.entry = entry;
+}
+
+/** The next step: ask this key's object. The record stays with the call, should memory forget it. */
+export function setKey(call, keyId, record) {
+  call.keyId = keyId;
+  call.record = record;
+}
+
+/** The next step: send this to a host. */
+export function setOutgoing(call, url, claims, signature, timeoutMs, host) {
+  call.outgoing = { url, claims, signature, timeoutMs, host, passing: toUpstream };
+}
+
+export function setPacked(call, packed) {
+  call.packed = packed;
 }
 
 export function configure(call, keyId, limits) {
@@ -33,15 +53,7 @@ export function revoke(call, keyId) {
   return call.env.LIMITER.getByName(keyId).revoke();
 }
 
-export function packed(call) {
-  return call.packed;
-}
-
-export function setPacked(call, packed) {
-  call.packed = packed;
-}
-
-function limitHeaders(call, headers) {
+function setLimits(call, headers) {
   if (call.packed.length > 1) {
     // Code, wait and name of the limit come before the values.
     const fields = call.packed.split("\n");
@@ -49,11 +61,11 @@ function limitHeaders(call, headers) {
   }
 }
 
-/** An answer made here. `extra` is `name: value` lines. */
-export function respond(call, status, body, contentType, extra) {
+/** An answer made here; `extra` is `name: value` lines, `code` and `cause` are for the log. */
+export function respond(call, status, body, contentType, extra, code, cause) {
   const headers = { "x-request-id": call.id };
   if (contentType !== "") headers["content-type"] = contentType;
-  limitHeaders(call, headers);
+  setLimits(call, headers);
   if (extra !== "") {
     for (const line of extra.split("\n")) {
       const at = line.indexOf(": ");
@@ -61,66 +73,14 @@ export function respond(call, status, body, contentType, extra) {
     }
   }
   headers["server-timing"] = `edge;dur=${Date.now() - call.start}`;
+  log(call, status, code, cause);
   return new Response(body === "" ? null : body, { status, headers });
 }
 
-/** What the outcome of `forward` was, beside an HTTP status. */
-const FAILED = 0;
-const TIMED_OUT = 1;
-const STRANGER = 2;
-const GONE = 3;
-
-/**
- * Hands the request's body to the host as the stream it is: no byte of it is read here. The caller's
- * leaving cancels it, and so does the deadline.
- */
-export async function forward(call, url, claims, signature, timeoutMs) {
-  const headers = {
-    "x-edge-request-id": call.id,
-    "x-edge-claims": claims,
-    "x-edge-signature": signature,
-  };
-  for (const name of toUpstream) {
-    const value = call.request.headers.get(name);
-    if (value !== null) headers[name] = value;
-  }
-  const deadline = AbortSignal.timeout(timeoutMs);
-  try {
-    call.upstream = await fetch(url, {
-      method: call.request.method,
-      headers,
-      body: call.request.body,
-      redirect: "manual",
-      signal: AbortSignal.any([call.request.signal, deadline]),
-    });
-  } catch (error) {
-    call.cause = String(error);
-    if (call.request.signal.aborted) return GONE;
-    return deadline.aborted ? TIMED_OUT : FAILED;
-  }
-  if (call.upstream.headers.get("x-request-id") !== call.id) {
-    // Not the service: a proxy's page, another program on its port.
-    call.cause = `status ${call.upstream.status} without this request's id`;
-    abandon(call);
-    return STRANGER;
-  }
-  return call.upstream.status;
-}
-
-/** Lets go of an answer that will not be passed on. */
-function abandon(call) {
-  call.upstream.body?.cancel().catch(() => {});
-}
-
-/** Why `forward` failed, for the log. */
-export function cause(call) {
-  return call.cause ?? "";
-}
-
-/** The refusal of a request that reached the host but is the edge's own fault. */
+/** Lets go of an answer that is the edge's own fault and will not be passed on. */
 export function dropUpstream(call) {
   call.cause = `status ${call.upstream.status}`;
-  abandon(call);
+  call.upstream.body?.cancel().catch(() => {});
 }
 
 const TIMINGS = [
@@ -131,20 +91,21 @@ const TIMINGS = [
 
 /** The host's answer, streamed on: its body as it is, of its headers those that may pass. */
 export function relay(call) {
-  const from = call.upstream.headers;
+  const { status, headers: from, body } = call.upstream;
   const headers = { "x-request-id": call.id };
   for (const name of toCaller) {
     const value = from.get(name);
     if (value !== null) headers[name] = value;
   }
-  limitHeaders(call, headers);
+  setLimits(call, headers);
   let timing = `edge;dur=${Date.now() - call.start}`;
   for (const [name, header] of TIMINGS) {
     const ms = from.get(header);
     if (ms !== null) timing += `, ${name};dur=${ms}`;
   }
   headers["server-timing"] = timing;
-  return new Response(call.upstream.body, { status: call.upstream.status, headers });
+  log(call, status, "", "");
+  return new Response(body, { status, headers });
 }
 
 /** The body of an administrator's request, or null when it is longer than `most` bytes. */
@@ -166,7 +127,22 @@ export async function readBody(call, most) {
   return body;
 }
 
-/** One structured log line; `fields` is JSON without its last brace. */
-export function log(call, status, fields) {
-  console.log(`${fields},"request_id":"${call.id}","status":${status},"ms":${Date.now() - call.start}}`);
+/**
+ * One structured line a request. What it holds is what is listed here: ids, codes, causes; never a key, a
+ * secret, a body or a header of the caller.
+ */
+function log(call, status, code, cause) {
+  if (!logAll && code === "") return;
+  const line = {
+    level: status >= 500 ? "error" : "info",
+    msg: "request",
+    route: call.route,
+    request_id: call.id,
+    status,
+    ms: Date.now() - call.start,
+  };
+  if (call.keyId !== "") line.key_id = call.keyId;
+  if (code !== "") line.code = code;
+  if (cause !== "" || call.cause !== "") line.cause = cause || call.cause;
+  console.log(JSON.stringify(line));
 }

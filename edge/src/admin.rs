@@ -1,11 +1,14 @@
 //! `/admin/keys`: the administrator's requests. They are few; this file is plain rather than fast.
 
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+
 use edge_core::admin::{Admin, MAX_BODY_BYTES};
 use edge_core::api_key::KeyHash;
 use edge_core::error::EdgeError;
 use edge_core::headers::{Credential, credential};
 use js_sys::Uint8Array;
-use js_sys::futures::JsFuture;
+use js_sys::futures::{JsFuture, future_to_promise};
 use serde::Serialize;
 use wasm_bindgen::{JsCast as _, JsValue};
 
@@ -17,14 +20,44 @@ use crate::limiter_client::Limiter;
 use crate::reply;
 use crate::router::Parts;
 
-/// Answers a request under `/admin/`.
-pub(crate) async fn handle(
+/// Answers a request under `/admin/` with the promise of a response.
+///
+/// Unwind safety: what outlives a panic is the isolate's memory in `Deployment`. Its `RefCell`s are let
+/// go by the unwinding, and no change to what they hold spans a call that can panic.
+pub(crate) fn handle(
     call: &Call,
-    deployment: &Deployment,
+    deployment: &Rc<Deployment>,
     parts: &Parts<'_>,
-) -> Result<(JsValue, u16), EdgeError> {
+) -> Result<JsValue, EdgeError> {
     // Before the route: who holds no root key learns nothing about what there is.
     authorize(deployment, parts)?;
+    let (call, deployment) = (call.clone(), Rc::clone(deployment));
+    let asked = Asked {
+        method: parts.method.to_owned(),
+        path: parts.path.to_owned(),
+        query: parts.query.to_owned(),
+        content_type: parts.content_type.to_owned(),
+    };
+    let answer = async move {
+        let answered = answer_to(&call, &deployment, &asked).await;
+        Ok(answered.unwrap_or_else(|error| reply::error(&call, &error)))
+    };
+    Ok(future_to_promise(AssertUnwindSafe(answer)).into())
+}
+
+/// What is decided on, kept while storage is waited for.
+struct Asked {
+    method: String,
+    path: String,
+    query: String,
+    content_type: String,
+}
+
+async fn answer_to(
+    call: &Call,
+    deployment: &Deployment,
+    asked: &Asked,
+) -> Result<JsValue, EdgeError> {
     let store = KvKeyStore::new(call).map_err(EdgeError::KeyStoreUnavailable)?;
     let admin = Admin {
         store: &store,
@@ -32,18 +65,18 @@ pub(crate) async fn handle(
         clock: &RuntimeClock,
         settings: &deployment.settings,
     };
-    let rest = parts
+    let rest = asked
         .path
         .strip_prefix("/admin/keys")
         .ok_or(EdgeError::UnknownRoute)?;
-    match (rest.strip_prefix('/'), parts.method) {
+    match (rest.strip_prefix('/'), asked.method.as_str()) {
         (None, _) if !rest.is_empty() => Err(EdgeError::UnknownRoute),
         (None, "POST") => {
-            let body = read_json(call, parts).await?;
+            let body = read_json(call, asked).await?;
             answer(call, 201, &admin.create(&body, &mut RuntimeRng).await?)
         }
         (None, "GET") => {
-            let query = UrlSearchParams::new(parts.query);
+            let query = UrlSearchParams::new(&asked.query);
             let (owner, cursor) = (query.get("owner"), query.get("cursor"));
             let limit = query.get("limit");
             let list = admin
@@ -56,7 +89,7 @@ pub(crate) async fn handle(
         (Some(id), "DELETE") => {
             let hash = admin.revoke(id).await?;
             deployment.keys.borrow_mut().forget(&hash);
-            Ok((reply::empty(call, 204), 204))
+            Ok(reply::empty(call, 204))
         }
         (Some(_), _) => Err(EdgeError::MethodNotAllowed("GET, DELETE")),
     }
@@ -74,8 +107,8 @@ fn authorize(deployment: &Deployment, parts: &Parts<'_>) -> Result<(), EdgeError
     }
 }
 
-async fn read_json(call: &Call, parts: &Parts<'_>) -> Result<Vec<u8>, EdgeError> {
-    let essence = parts
+async fn read_json(call: &Call, asked: &Asked) -> Result<Vec<u8>, EdgeError> {
+    let essence = asked
         .content_type
         .split(';')
         .next()
@@ -94,7 +127,7 @@ async fn read_json(call: &Call, parts: &Parts<'_>) -> Result<Vec<u8>, EdgeError>
     Ok(body.unchecked_into::<Uint8Array>().to_vec())
 }
 
-fn answer(call: &Call, status: u16, body: &impl Serialize) -> Result<(JsValue, u16), EdgeError> {
+fn answer(call: &Call, status: u16, body: &impl Serialize) -> Result<JsValue, EdgeError> {
     let json = serde_json::to_string(body).map_err(|e| EdgeError::Internal(e.to_string()))?;
-    Ok((reply::json(call, status, &json), status))
+    Ok(reply::json(call, status, &json))
 }

@@ -1,11 +1,11 @@
 //! What one isolate keeps between requests: settings, keys found lately, hosts and how they fare.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use edge_core::admission::{HEADER_NAMES, Refusal};
-use edge_core::config::{Lookup, Settings};
+use edge_core::config::{LogLevel, Lookup, Settings};
 use edge_core::error::EdgeError;
 use edge_core::headers::{TO_CALLER, TO_UPSTREAM};
 use edge_core::key_cache::KeyCache;
@@ -19,10 +19,14 @@ use crate::glue::{self, Call};
 pub(crate) struct KnownKey {
     /// Its record.
     pub record: KeyRecord,
+    /// The record as it came, to be kept with a call.
+    pub text: JsString,
     /// Its id as the runtime's string, made once: it names the object in every call.
     pub object_name: JsString,
     /// The last refusal by its limiter; while it lasts, a flood costs no further calls.
     pub refusal: RefCell<Option<Refusal>>,
+    /// The body of `GET /v1/models` for this key, made at its first use.
+    pub models: OnceCell<JsString>,
 }
 
 /// One isolate's memory.
@@ -61,10 +65,11 @@ pub(crate) fn deployment(call: &Call) -> Result<Rc<Deployment>, EdgeError> {
             .map_err(|e| EdgeError::Misconfigured(e.to_string()))?;
         let settings =
             Settings::read(&Vars(vars)).map_err(|e| EdgeError::Misconfigured(e.to_string()))?;
-        glue::set_names(
+        glue::set_up(
             &HEADER_NAMES.join("\n"),
             &TO_UPSTREAM.join("\n"),
             &TO_CALLER.join("\n"),
+            settings.log == LogLevel::Requests,
         );
         let deployment = Rc::new(Deployment {
             upstreams: RefCell::new(Upstreams::new(&settings.inference_urls)),

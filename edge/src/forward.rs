@@ -4,27 +4,26 @@ use edge_core::error::EdgeError;
 use edge_core::key_record::{KeyRecord, Scope};
 use edge_core::ports::UnixMs;
 use inference_api::claims::{Claims, Render};
-use js_sys::futures::JsFuture;
 use wasm_bindgen::JsValue;
 
 use crate::deployment::Deployment;
-use crate::glue::{self, Call, thrown};
+use crate::glue::{self, Call};
 
-/// What `forward` of the glue says when there was no answer of the service.
+/// What `js/forward.js` says when there was no answer of the service.
 const FAILED: u16 = 0;
 const TIMED_OUT: u16 = 1;
 const STRANGER: u16 = 2;
 const GONE: u16 = 3;
 
-/// Hands the request to a host and passes its answer on.
-pub(crate) async fn forward(
+/// Chooses a host and signs what goes to it. It is sent once: a body that streams can't be sent again.
+pub(crate) fn prepare(
     call: &Call,
     deployment: &Deployment,
     key: &KeyRecord,
     scope: Scope,
     request_id: &str,
     now: UnixMs,
-) -> Result<(JsValue, u16), EdgeError> {
+) -> Result<(), EdgeError> {
     let settings = &deployment.settings;
     let path = match scope {
         Scope::Transcribe => "/v1/audio/transcriptions",
@@ -55,31 +54,24 @@ pub(crate) async fn forward(
             .ok_or(EdgeError::UpstreamUnavailable)?;
         (index, format!("{origin}{path}"))
     };
-
-    // Sent once: a body that streams can't be sent again.
-    let outcome = JsFuture::from(glue::forward(call, &url, &claims, &signature, timeout_ms))
-        .await
-        .map_err(|error| EdgeError::UpstreamFailed(thrown(&error)))?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    // A status or one of the four.
-    let status = outcome.as_f64().map_or(FAILED, |number| number as u16);
-    judge(call, deployment, host, status, now)
+    glue::set_outgoing(call, &url, &claims, &signature, timeout_ms, host);
+    Ok(())
 }
 
 /// What passes to the caller: every answer that is about his request. What is the edge's own fault (a
 /// signature refused, a route the host does not have) is a failed upstream to him.
-fn judge(
+pub(crate) fn judge(
     call: &Call,
     deployment: &Deployment,
     host: usize,
     status: u16,
     now: UnixMs,
-) -> Result<(JsValue, u16), EdgeError> {
+) -> Result<JsValue, EdgeError> {
     let mut upstreams = deployment.upstreams.borrow_mut();
     match status {
         FAILED | STRANGER => {
             upstreams.failed(host, now);
-            Err(EdgeError::UpstreamFailed(glue::cause(call)))
+            Err(EdgeError::UpstreamFailed(call.cause()))
         }
         TIMED_OUT => {
             upstreams.failed(host, now);
@@ -90,11 +82,11 @@ fn judge(
         // 404 is `model_not_found`.
         200 | 400 | 403 | 404 | 408 | 413 | 415 | 429 | 500..=504 => {
             upstreams.answered(host);
-            Ok((glue::relay(call), status))
+            Ok(glue::relay(call))
         }
         _ => {
             glue::drop_upstream(call);
-            Err(EdgeError::UpstreamFailed(glue::cause(call)))
+            Err(EdgeError::UpstreamFailed(call.cause()))
         }
     }
 }

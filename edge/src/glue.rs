@@ -20,45 +20,60 @@ pub(crate) use static_strings;
 
 #[wasm_bindgen(module = "/js/glue.js")]
 extern "C" {
-    /// A request on its way: the runtime's objects that belong to it.
-    #[derive(Clone)]
-    pub type Call;
-
-    #[wasm_bindgen(method, getter)]
-    pub fn env(this: &Call) -> JsValue;
-
-    #[wasm_bindgen(js_name = setNames)]
-    pub fn set_names(limits: &str, upstream: &str, caller: &str);
+    #[wasm_bindgen(js_name = setUp)]
+    pub fn set_up(limits: &str, upstream: &str, caller: &str, log_all: bool);
     pub fn settings(call: &Call) -> String;
-
-    pub fn admit(call: &Call, key_id: &JsString, cost: u32) -> Promise;
-    pub fn configure(call: &Call, key_id: &str, limits: &str) -> Promise;
-    pub fn revoke(call: &Call, key_id: &str) -> Promise;
-    pub fn packed(call: &Call) -> String;
-    #[wasm_bindgen(js_name = setPacked)]
-    pub fn set_packed(call: &Call, packed: &str);
-
-    pub fn respond(
-        call: &Call,
-        status: u16,
-        body: &str,
-        content_type: &JsString,
-        extra: &str,
-    ) -> JsValue;
-    pub fn forward(
+    #[wasm_bindgen(js_name = setRoute)]
+    pub fn set_route(call: &Call, route: &JsString);
+    #[wasm_bindgen(js_name = lookUp)]
+    pub fn look_up(call: &Call, entry: &str);
+    #[wasm_bindgen(js_name = setKey)]
+    pub fn set_key(call: &Call, key_id: &JsString, record: &JsString);
+    #[wasm_bindgen(js_name = setOutgoing)]
+    pub fn set_outgoing(
         call: &Call,
         url: &str,
         claims: &str,
         signature: &str,
         timeout_ms: u32,
-    ) -> Promise;
-    pub fn cause(call: &Call) -> String;
+        host: usize,
+    );
+    #[wasm_bindgen(js_name = setPacked)]
+    pub fn set_packed(call: &Call, packed: &str);
+
+    pub fn configure(call: &Call, key_id: &str, limits: &str) -> Promise;
+    pub fn revoke(call: &Call, key_id: &str) -> Promise;
+
+    pub fn respond(
+        call: &Call,
+        status: u16,
+        body: &JsString,
+        content_type: &JsString,
+        extra: &str,
+        code: &str,
+        cause: &str,
+    ) -> JsValue;
     #[wasm_bindgen(js_name = dropUpstream)]
     pub fn drop_upstream(call: &Call);
     pub fn relay(call: &Call) -> JsValue;
     #[wasm_bindgen(js_name = readBody)]
     pub fn read_body(call: &Call, most: u32) -> Promise<JsValue>;
-    pub fn log(call: &Call, status: u16, fields: &str);
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// A request on its way, `Call` of `js/entry.js`: the runtime's objects that belong to it.
+    #[derive(Clone)]
+    pub type Call;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn env(this: &Call) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    pub fn packed(this: &Call) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn cause(this: &Call) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn record(this: &Call) -> JsString;
 }
 
 #[wasm_bindgen]

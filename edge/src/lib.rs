@@ -1,7 +1,7 @@
 //! The Cloudflare Worker: ports of edge-core on KV, Durable Objects and fetch.
 //!
-//! Thin on purpose: rules are in `edge-core`. `js/entry.js` is what workerd calls; it calls [`router::handle`]
-//! and [`limiter_do::LimiterObject`]. `js/glue.js` does in one crossing what would take many.
+//! Thin on purpose: rules are in `edge-core`. `js/entry.js` is what workerd calls; it calls the steps of
+//! [`steps`] and [`limiter_do::LimiterObject`]. `js/glue.js` does in one crossing what would take many.
 
 mod admin;
 mod clock;
@@ -13,6 +13,7 @@ mod limiter_client;
 pub mod limiter_do;
 mod models;
 mod reply;
-pub mod router;
-mod telemetry;
-mod transcription;
+mod router;
+pub mod steps;
+#[cfg(feature = "test-routes")]
+mod test_routes;

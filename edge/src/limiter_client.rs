@@ -17,37 +17,49 @@ fn failed(error: &JsValue) -> PortError {
     }
 }
 
-/// Asks the limiter for one admission. `Ok`: admitted, and its headers are on the call.
-///
-/// A refusal is kept in the isolate until it ends, and while it lasts the object is not asked: it
-/// would say the same. A limiter that gives no answer admits nothing.
-pub(crate) async fn admit(call: &Call, key: &KnownKey, now: UnixMs) -> Result<(), EdgeError> {
-    if let Some(refusal) = key
+/// A refusal that is remembered and lasts still: the object is not asked, it would say the same. So a
+/// flood over the limit costs no further calls.
+pub(crate) fn remembered(call: &Call, key: &KnownKey, now: UnixMs) -> Result<(), EdgeError> {
+    match key
         .refusal
         .borrow()
         .as_ref()
         .filter(|refusal| now < refusal.until)
     {
-        glue::set_packed(call, &refusal.pack(now));
-        return Err(refused(refusal, now));
+        None => Ok(()),
+        Some(refusal) => {
+            glue::set_packed(call, &refusal.pack(now));
+            Err(refused(refusal, now))
+        }
     }
-    let mut code = ask(call, key).await?;
-    if code == Code::Unconfigured {
-        // A record that came into KV by another way than the admin API: its limits go to the object
-        // first, and only then is it asked again.
-        Limiter { call }
-            .configure(&key.record.id, &key.record.limits)
-            .await
-            .map_err(EdgeError::LimiterUnavailable)?;
-        code = ask(call, key).await?;
-    }
+}
+
+/// What the limiter said, where it refused nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Go on: charged, and its headers are on the call.
+    Admitted,
+    /// It has no limits: the record came into KV by another way than the admin API.
+    Configure,
+}
+
+/// Judges the limiter's answer by its first letter. The rest stays on the JavaScript side: reading it here
+/// would cost more than all rules together. Only a refusal is read, and kept until it ends.
+pub(crate) fn judge(
+    call: &Call,
+    key: &KnownKey,
+    letter: u32,
+    now: UnixMs,
+) -> Result<Word, EdgeError> {
+    let code = char::from_u32(letter)
+        .and_then(Code::from_letter)
+        .ok_or_else(unintelligible)?;
     match code {
-        // The answer's headers stay on the JavaScript side: reading them here costs more than the rest.
-        Code::Admitted => Ok(()),
+        Code::Admitted => Ok(Word::Admitted),
+        Code::Unconfigured => Ok(Word::Configure),
         Code::Revoked => Err(EdgeError::RevokedKey),
-        Code::Unconfigured => Err(unintelligible()),
         Code::RateLimited | Code::QuotaUsedUp => {
-            let Some(Answer::Refused(refusal)) = Answer::read(&glue::packed(call), now) else {
+            let Some(Answer::Refused(refusal)) = Answer::read(&call.packed(), now) else {
                 return Err(unintelligible());
             };
             let error = refused(&refusal, now);
@@ -57,18 +69,8 @@ pub(crate) async fn admit(call: &Call, key: &KnownKey, now: UnixMs) -> Result<()
     }
 }
 
-async fn ask(call: &Call, key: &KnownKey) -> Result<Code, EdgeError> {
-    let letter = JsFuture::from(glue::admit(call, &key.object_name, 1))
-        .await
-        .map_err(|error| EdgeError::LimiterUnavailable(failed(&error)))?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // `charCodeAt`, or no code.
-    let code = letter.as_f64().map_or(0, |number| number as u32);
-    char::from_u32(code)
-        .and_then(Code::from_letter)
-        .ok_or_else(unintelligible)
-}
-
-fn unintelligible() -> EdgeError {
+/// The limiter's answer has no known form; nothing is admitted by it.
+pub(crate) fn unintelligible() -> EdgeError {
     EdgeError::LimiterUnavailable(PortError {
         port: "limiter",
         cause: "no answer of a known form".to_owned(),

@@ -1,9 +1,11 @@
 //! Answers made at the edge.
 
+use edge_core::config::Settings;
 use edge_core::error::EdgeError;
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
+use crate::deployment::KnownKey;
 use crate::glue::{self, Call, static_strings};
 
 static_strings! {
@@ -13,12 +15,27 @@ static_strings! {
 
 /// JSON with a status.
 pub(crate) fn json(call: &Call, status: u16, body: &str) -> JsValue {
-    JSON.with(|json| glue::respond(call, status, body, json, ""))
+    JSON.with(|json| glue::respond(call, status, &JsString::from(body), json, "", "", ""))
+}
+
+/// The models of a key. Its text is decoded once: later answers hand over what the runtime has.
+pub(crate) fn models(
+    call: &Call,
+    key: &KnownKey,
+    settings: &Settings,
+) -> Result<JsValue, EdgeError> {
+    let body = if let Some(body) = key.models.get() {
+        body
+    } else {
+        let body = JsString::from(crate::models::list(settings, &key.record)?);
+        key.models.get_or_init(|| body)
+    };
+    Ok(JSON.with(|json| glue::respond(call, 200, body, json, "", "", "")))
 }
 
 /// A status and nothing else.
 pub(crate) fn empty(call: &Call, status: u16) -> JsValue {
-    NONE.with(|none| glue::respond(call, status, "", none, ""))
+    NONE.with(|none| glue::respond(call, status, none, none, "", "", ""))
 }
 
 /// An error in its envelope, with the headers it needs.
@@ -34,5 +51,17 @@ pub(crate) fn error(call: &Call, error: &EdgeError) -> JsValue {
     if let Some(allow) = answer.allow {
         extra.push(format!("allow: {allow}"));
     }
-    JSON.with(|json| glue::respond(call, answer.status, &answer.body(), json, &extra.join("\n")))
+    let body = JsString::from(answer.body());
+    let (extra, cause) = (extra.join("\n"), error.cause().unwrap_or_default());
+    JSON.with(|json| {
+        glue::respond(
+            call,
+            answer.status,
+            &body,
+            json,
+            &extra,
+            answer.code,
+            &cause,
+        )
+    })
 }

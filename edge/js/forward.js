@@ -1,0 +1,41 @@
+// The way to an inference host: the request's body is handed over as the stream it is.
+
+// What came of it, beside an HTTP status; the numbers are those of edge/src/forward.rs.
+const FAILED = 0;
+const TIMED_OUT = 1;
+const STRANGER = 2;
+const GONE = 3;
+
+/**
+ * Sends the request that `call.outgoing` describes. No byte of the body is read here. The caller's leaving
+ * cancels it, and so does the deadline. The answer stays on `call.upstream`; its status is returned.
+ */
+export async function forward(call) {
+  const { url, claims, signature, timeoutMs, passing } = call.outgoing;
+  const headers = { "x-edge-request-id": call.id, "x-edge-claims": claims, "x-edge-signature": signature };
+  for (const name of passing) {
+    const value = call.request.headers.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  const deadline = AbortSignal.timeout(timeoutMs);
+  try {
+    call.upstream = await fetch(url, {
+      method: call.request.method,
+      headers,
+      body: call.request.body,
+      redirect: "manual",
+      signal: AbortSignal.any([call.request.signal, deadline]),
+    });
+  } catch (error) {
+    call.cause = String(error);
+    if (call.request.signal.aborted) return GONE;
+    return deadline.aborted ? TIMED_OUT : FAILED;
+  }
+  if (call.upstream.headers.get("x-request-id") !== call.id) {
+    // Not the service: a proxy's page, another program on its port.
+    call.cause = `status ${call.upstream.status} without this request's id`;
+    call.upstream.body?.cancel().catch(() => {});
+    return STRANGER;
+  }
+  return call.upstream.status;
+}
