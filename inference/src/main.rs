@@ -31,6 +31,8 @@ fn serve(config: &Config) -> ExitCode {
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // Files and decoders; the latter have a bound of their own. More only cost memory.
+        .max_blocking_threads(32)
         .build()
     {
         Ok(runtime) => runtime,

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use inference_audio::Limits;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::admission::Admission;
 use crate::auth::Authenticator;
 use crate::backend::{BackendError, LoadedModel};
 use crate::config::Config;
+use crate::error::Error;
 use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::telemetry::{Gauged, Metrics, resident_bytes};
@@ -30,7 +31,8 @@ pub(crate) struct Service {
     pub(crate) registry: Registry,
     pub(crate) admission: Arc<Admission>,
     /// One for each decoded clip there may be.
-    pub(crate) clips: Arc<Semaphore>,
+    clips: Semaphore,
+    waiting_for_clip: AtomicUsize,
     pub(crate) pool: Pool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) bounds: Bounds,
@@ -68,7 +70,8 @@ impl Service {
             auth: Authenticator::new(secrets, config.dev_insecure, config.request_timeout),
             registry,
             admission: Admission::new(permits),
-            clips: Arc::new(Semaphore::new(pool.threads() * CLIPS_PER_STATE)),
+            clips: Semaphore::new(pool.threads() * CLIPS_PER_STATE),
+            waiting_for_clip: AtomicUsize::new(0),
             pool,
             metrics: Arc::new(Metrics::new().map_err(|e| BackendError::Load(e.to_string()))?),
             bounds: Bounds {
@@ -87,6 +90,13 @@ impl Service {
             memory_mark: config.memory_mark_mib * 1024 * 1024,
             draining: AtomicBool::new(false),
         })
+    }
+
+    /// Waits for room for one more decoded clip, first come, first served.
+    pub(crate) async fn clip(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let _waiting = Waiting::one(&self.waiting_for_clip);
+        // The semaphore is never closed.
+        self.clips.acquire().await.map_err(Error::internal)
     }
 
     /// From now on the service is not ready and takes nothing on.
@@ -134,7 +144,7 @@ impl Service {
             permits_free: self.admission.free(),
             permits_total: self.admission.total(),
             uploads: self.admission.uploads(),
-            queue_waiting: queue.waiting,
+            queue_waiting: queue.waiting + self.waiting_for_clip.load(Ordering::Relaxed),
             states_busy: queue.running,
             states_total: self.pool.threads(),
             queue_ms: u64::try_from(self.expected_wait().as_millis()).unwrap_or(u64::MAX),
@@ -153,5 +163,21 @@ impl Service {
             resident_bytes: resident_bytes(),
             draining: load.draining,
         }
+    }
+}
+
+/// One who waits, counted until dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn one(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

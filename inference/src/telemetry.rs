@@ -106,7 +106,7 @@ impl Metrics {
             upload_bytes: counter("upload_bytes_total", "Bytes of request bodies")?,
             queue_seconds: seconds("queue_seconds", "Waiting for a decoder and a state")?,
             decode_seconds: seconds("decode_seconds", "Decoding and resampling")?,
-            inference_seconds: seconds("inference_seconds", "In the model")?,
+            inference_seconds: seconds("model_seconds", "In the model")?,
             full_window: counter(
                 "full_window_total",
                 "Clips decoded again with the full window, because the text looked wrong",

@@ -65,8 +65,10 @@ fn template(language: Option<&'static str>) -> FullParams<'static, 'static> {
     params
 }
 
-/// Candidates at temperatures above 0, as openai/whisper has it.
-const BEST_OF: c_int = 5;
+/// Candidates at temperatures above 0. openai/whisper takes 5; more than one makes whisper.cpp
+/// replace the attention cache by a larger one amid a run, so that a state's memory is no longer known
+/// beforehand, and costs a noisy clip several times its share.
+const BEST_OF: c_int = 1;
 /// Steps of the temperature where a text is doubtful, as openai/whisper has it.
 const TEMPERATURE_STEP: f32 = 0.2;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use serde_json::Value;
 
@@ -21,10 +22,12 @@ pub(super) async fn list(
 /// One model; one the caller may not use is answered like one that is not there.
 pub(super) async fn describe(
     State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<Value>, Error> {
     let claims = service.auth.authenticate(&request.into_parts().0)?;
+    // An id that is no text is no model's.
+    let Path(id) = id.map_err(|_| Error::NotFound)?;
     service
         .registry
         .describe(&id, &claims)

@@ -64,6 +64,10 @@ pub(super) async fn handle(service: Arc<Service>, task: Task, request: Request) 
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| {
+        if body.is_end_stream() {
+            // hyper asks a body without bytes for none.
+            record.sent();
+        }
         Body::new(Held {
             body,
             record,
@@ -147,11 +151,7 @@ async fn work(
     // Audio is decoded only when a state will soon be free for it: decoded it takes far more room
     // than the file. Whoever waits here is in the same line, first come, first served.
     let entered = Instant::now();
-    let _clip = service
-        .clips
-        .acquire()
-        .await
-        .map_err(|_| Error::ShuttingDown)?;
+    let _clip = service.clip().await?;
     let waited_for_decoder = entered.elapsed();
     record.queue = Some(waited_for_decoder);
 

@@ -66,15 +66,22 @@ async fn a_client_that_leaves_the_queue_is_never_served() {
     gate.close();
     let running = submit(&service).await;
     service.until("running", |l| l["states_busy"] == 1).await;
-    let waiting = submit(&service).await;
-    service.until("waiting", |l| l["queue_waiting"] == 1).await;
-    drop(waiting);
-    service.until("left", |l| l["queue_waiting"] == 0).await;
+    // One waits decoded, for the state; one before its decoder.
+    let decoded = submit(&service).await;
+    service
+        .until("one waits", |l| l["queue_waiting"] == 1)
+        .await;
+    let undecoded = submit(&service).await;
+    service.until("two wait", |l| l["queue_waiting"] == 2).await;
+    drop((decoded, undecoded));
+    service
+        .until("both left", |l| l["queue_waiting"] == 0)
+        .await;
     gate.open();
     service.until_free().await;
     drop(running);
     // The one that ran, and nobody else.
-    assert!((service.metric("inference_inference_seconds_count").await - 1.0).abs() < 0.1);
+    assert!((service.metric("inference_model_seconds_count").await - 1.0).abs() < 0.1);
     service.assert_alive().await;
 }
 

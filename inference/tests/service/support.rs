@@ -96,9 +96,8 @@ impl Service {
                 tokio::task::yield_now().await;
             }
         };
-        if timeout(GUARD, asking).await.is_err() {
-            panic!("never {what}: {}", self.load().await);
-        }
+        let in_time = timeout(GUARD, asking).await.is_ok();
+        assert!(in_time, "never {what}: {}", self.load().await);
     }
 
     /// Asks until nothing is held any more.
