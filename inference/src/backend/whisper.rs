@@ -387,7 +387,7 @@ mod tests {
         assert_eq!(pieces("one two three", 8), ["one two", " three"]);
         assert_eq!(pieces("short", 8), ["short"]);
         assert_eq!(pieces("", 8), [""]);
-        assert_eq!(pieces("aaaaaaaaaa b", 4), ["aaaa", "aaaa", "aa", " b"]);
+        assert_eq!(pieces("aaaaaaaaaa b", 4), ["aaaa", "aaaa", "aa b"]);
         assert_eq!(pieces("ééé", 4), ["éé", "é"]);
         let text = " x".repeat(5000);
         assert!(pieces(&text, 128).iter().all(|p| p.len() <= 128));
