@@ -350,7 +350,7 @@ mod tests {
             render(&t, ResponseFormat::Vtt),
             "WEBVTT\n\n00:59:59.999 --> 01:01:01.063\nOne &amp; &lt;two> -> x\n\n"
         );
-        assert_eq!(clock(359_999.9999, ','), "100:00:00,000");
+        assert_eq!(clock(359_999.999_9, ','), "100:00:00,000");
         assert_eq!(clock(-1.0, ','), "00:00:00,000");
     }
 
