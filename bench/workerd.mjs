@@ -1,7 +1,8 @@
 // Serves one Worker by real workerd for the bench: port 0, sockets straight to the Worker, state in a folder of its own.
 //
-// argv[2]: JSON {script: {path, wasm?, limiter}, bindings, kv}: `limiter` says whether the script has the class
-// Limiter; `kv` holds entries of the namespace KEYS. Prints {"url": …} once it is ready.
+// argv[2]: JSON {script: {path, wasm?, limiter}, bindings, kv, offline}: `limiter` says whether the script has the class
+// Limiter; `kv` holds entries of the namespace KEYS; `offline`: the first request that the Worker sends ends
+// everything, with an error. Prints {"url": …} once it is ready.
 // It ends, workerd and state with it, when stdin closes: so nothing is left behind, however the bench ends.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,9 +14,14 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {
 
 const wrangler = readFileSync(resolve(import.meta.dirname, "../wrangler.toml"), "utf8");
 const setting = (name) => JSON.parse(wrangler.match(new RegExp(`^${name} = (.+)$`, "m"))[1]);
-const { script, bindings, kv } = JSON.parse(process.argv[2]);
+const { script, bindings, kv, offline } = JSON.parse(process.argv[2]);
 const modules = [{ type: "ESModule", path: script.path, contents: readFileSync(script.path, "utf8") }];
 if (script.wasm) modules.push({ type: "CompiledWasm", path: script.wasm, contents: readFileSync(script.wasm) });
+
+const refuse = ({ url }) => {
+  process.stderr.write(`error: the Worker sent a request to ${url}\n`);
+  process.exit(1);
+};
 
 // In memory where there is such a folder: the disk is not what is measured.
 const state = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "whisper-edge-bench-"));
@@ -29,6 +35,7 @@ const mf = new Miniflare(
     compatibilityDate: setting("compatibility_date"),
     compatibilityFlags: setting("compatibility_flags"),
     bindings,
+    ...(offline && { outboundService: refuse }),
     kvNamespaces: { KEYS: "keys" },
     ...(script.limiter && { durableObjects: { LIMITER: { className: "Limiter", useSQLite: true } } }),
     resourcePersistencePath: state,

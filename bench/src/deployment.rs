@@ -70,14 +70,13 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// In front of an inference host at `origin`.
-    pub(crate) fn new(origin: &str) -> Result<Self, Error> {
-        let secret = random_hex()?;
+    /// In front of an inference host at `origin`, which knows `signing_secret`.
+    pub(crate) fn new(origin: &str, signing_secret: &str) -> Result<Self, Error> {
         let bindings = BTreeMap::from([
             ("INFERENCE_URLS", origin.to_owned()),
-            ("EDGE_SIGNING_SECRETS", secret),
+            ("EDGE_SIGNING_SECRETS", signing_secret.to_owned()),
             // Of a root key that nobody has.
-            ("ROOT_KEY_SHA256", random_hex()?),
+            ("ROOT_KEY_SHA256", random_secret()?),
             ("MODELS", "tiny.en".to_owned()),
         ]);
         Ok(Self {
@@ -92,11 +91,13 @@ impl Deployment {
             script,
             bindings: self.bindings.clone(),
             kv: self.key.entry.clone(),
+            offline: false,
         }
     }
 }
 
-fn random_hex() -> Result<String, Error> {
+/// 32 random bytes in hexadecimal.
+pub(crate) fn random_secret() -> Result<String, Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| Error::Unexpected(error.to_string()))?;
     Ok(hex::encode(bytes))

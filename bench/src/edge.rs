@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::deployment::{Deployment, Key};
+use crate::deployment::{Deployment, Key, random_secret};
 use crate::error::Error;
+use crate::form;
 use crate::load::{Connections, Load};
 use crate::process;
 use crate::report::{Detail, Figure, Part, number};
@@ -90,8 +91,8 @@ impl Scenario {
     fn all(key: &Key) -> Result<Vec<Self>, Error> {
         let authorization = ("authorization", key.authorization.as_str());
         let admission = Load::new("/v1/models", &[authorization], Bytes::new())?;
-        let (content_type, body) = upload(UPLOAD_BYTES);
-        let headers = [authorization, ("content-type", content_type)];
+        let headers = [authorization, form::CONTENT_TYPE];
+        let body = form::of(&vec![0; UPLOAD_BYTES]);
         let upload = Load::new("/v1/audio/transcriptions", &headers, body)?;
         let scenario = |name: &str, load: &Load, concurrency, is_upload| Self {
             name: format!("{name}, c={concurrency}"),
@@ -171,23 +172,10 @@ fn p99_ms(round: &Round) -> f64 {
     ms(percentile(&round.latencies, 99))
 }
 
-/// A form as OpenAI's clients send it, with a file of `bytes`; its content type and its body.
-fn upload(bytes: usize) -> (&'static str, Bytes) {
-    let mut body = Vec::with_capacity(bytes + 512);
-    body.extend_from_slice(
-        b"--bench-boundary\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n\
-          --bench-boundary\r\ncontent-disposition: form-data; name=\"file\"; filename=\"speech.flac\"\r\n\
-          content-type: audio/flac\r\n\r\n",
-    );
-    body.resize(body.len() + bytes, 0);
-    body.extend_from_slice(b"\r\n--bench-boundary--\r\n");
-    ("multipart/form-data; boundary=bench-boundary", body.into())
-}
-
 /// Runs the three Workers side by side and measures them in turn.
 pub(crate) async fn run(settings: &Settings<'_>) -> Result<Part, Error> {
     let upstream = Upstream::start().await?;
-    let deployment = Deployment::new(&upstream.origin)?;
+    let deployment = Deployment::new(&upstream.origin, &random_secret()?)?;
     let mut workers = Vec::new();
     for variant in Variant::ALL {
         let worker = deployment.worker(variant.script(settings));

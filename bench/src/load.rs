@@ -3,25 +3,17 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http_body_util::Full;
+use hyper::{Method, Request};
 use tokio::task::JoinSet;
 
+use crate::client::{self, Connection};
 use crate::error::Error;
 use crate::workerd::Workerd;
 
 /// The request that is sent over and over.
 #[derive(Clone)]
-pub(crate) struct Load {
-    method: Method,
-    path: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-}
+pub(crate) struct Load(Request<Bytes>);
 
 impl Load {
     /// A request to `path`; a body makes it a POST.
@@ -30,35 +22,22 @@ impl Load {
         headers: &[(&'static str, &str)],
         body: Bytes,
     ) -> Result<Self, Error> {
-        let host = ("host", "localhost");
-        let headers = headers.iter().chain([&host]).map(|(name, value)| {
-            let value = HeaderValue::from_str(value)
-                .map_err(|error| Error::Unexpected(format!("header {name}: {error}")))?;
-            Ok((HeaderName::from_static(name), value))
-        });
-        Ok(Self {
-            method: if body.is_empty() {
-                Method::GET
-            } else {
-                Method::POST
-            },
-            path: Uri::from_static(path),
-            headers: headers.collect::<Result<_, Error>>()?,
-            body,
-        })
+        let method = if body.is_empty() {
+            Method::GET
+        } else {
+            Method::POST
+        };
+        Ok(Self(client::request(method, path, headers, body)?))
     }
 
-    fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.path.clone();
-        request.headers_mut().clone_from(&self.headers);
-        request
+    /// The request.
+    pub(crate) fn request(&self) -> Request<Full<Bytes>> {
+        self.0.clone().map(Full::new)
     }
 }
 
 /// Keep-alive connections to one Worker.
-pub(crate) struct Connections(Vec<SendRequest<Full<Bytes>>>);
+pub(crate) struct Connections(Vec<Connection<Full<Bytes>>>);
 
 impl Connections {
     /// Opens `concurrency` of them and sends `load` once on each.
@@ -69,8 +48,8 @@ impl Connections {
     ) -> Result<Self, Error> {
         let mut connections = Vec::with_capacity(concurrency);
         for _ in 0..concurrency {
-            let mut connection = connect(&workerd.authority).await?;
-            send(&mut connection, load).await?;
+            let mut connection = Connection::open(&workerd.authority).await?;
+            connection.send(load.request()).await?;
             connections.push(connection);
         }
         Ok(Self(connections))
@@ -91,7 +70,7 @@ impl Connections {
                 let mut latencies = Vec::new();
                 while Instant::now() < end {
                     let start = Instant::now();
-                    send(&mut connection, &load).await?;
+                    connection.send(load.request()).await?;
                     latencies.push(start.elapsed());
                 }
                 Ok::<_, Error>((connection, latencies))
@@ -105,33 +84,5 @@ impl Connections {
             all.append(&mut latencies);
         }
         Ok(all)
-    }
-}
-
-async fn connect(authority: &str) -> Result<SendRequest<Full<Bytes>>, Error> {
-    let stream = TcpStream::connect(authority)
-        .await
-        .map_err(Error::io(format!("connecting to {authority}")))?;
-    stream.set_nodelay(true).map_err(Error::io("TCP_NODELAY"))?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Its end, good or bad, shows at the sender.
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
-/// One request and its whole answer, which must be 200.
-async fn send(connection: &mut SendRequest<Full<Bytes>>, load: &Load) -> Result<(), Error> {
-    connection.ready().await?;
-    let response = connection.send_request(load.request()).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    if status == StatusCode::OK {
-        Ok(())
-    } else {
-        let text = String::from_utf8_lossy(&body);
-        Err(Error::Unexpected(format!(
-            "{}: status {status}: {text}",
-            load.path
-        )))
     }
 }

@@ -1,10 +1,13 @@
 //! Behind `make bench`: measures what the README promises. Run by scripts/bench, which builds first.
 
+mod client;
 mod deployment;
 mod edge;
 mod error;
+mod form;
 mod load;
 mod machine;
+mod memory;
 mod process;
 mod report;
 mod stats;
@@ -20,7 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::error::Error;
 use crate::report::Report;
 
-/// Measures the edge against its baselines. It fails only if something cannot be run; a figure over
+/// Measures the edge against its baselines, its memory and size. It fails only if something cannot be run; a figure over
 /// its target is a figure.
 #[derive(Parser)]
 #[command(name = "scripts/bench")]
@@ -36,6 +39,9 @@ struct Options {
     /// Folder of the built Worker.
     #[arg(long, env = "BENCH_EDGE_BUNDLE", hide = true)]
     bundle: PathBuf,
+    /// Folder of the Worker built with test routes.
+    #[arg(long, env = "BENCH_EDGE_TEST_BUNDLE", hide = true)]
+    test_bundle: PathBuf,
     /// Folder of the bundled baselines.
     #[arg(long, env = "BENCH_BASELINES", hide = true)]
     baselines: PathBuf,
@@ -48,6 +54,8 @@ struct Options {
 enum Part {
     /// The Worker against a bare passthrough and against the obvious TypeScript Worker.
     Edge,
+    /// Size of the Worker, its start-up, and its memory while 100 MB pass through it.
+    Memory,
 }
 
 fn main() -> ExitCode {
@@ -92,6 +100,14 @@ async fn run(options: &Options) -> Result<Report, Error> {
             rounds: options.rounds.into(),
         };
         report.extend(edge::run(&settings).await?);
+    }
+    if wanted(Part::Memory) {
+        let settings = memory::Settings {
+            harness: &options.harness,
+            bundle: &options.bundle,
+            test_bundle: &options.test_bundle,
+        };
+        report.extend(memory::run(&settings).await?);
     }
     Ok(report)
 }

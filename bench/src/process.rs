@@ -18,6 +18,21 @@ pub(crate) fn cpu_time(pid: Pid) -> Result<Duration, Error> {
     Ok(Duration::from(time))
 }
 
+/// The most memory that a process has had resident, in bytes (`VmHWM` of `proc_pid_status(5)`).
+pub(crate) fn peak_memory(pid: Pid) -> Result<u64, Error> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).map_err(Error::io(path.as_str()))?;
+    high_water_mark(&status).ok_or_else(|| Error::Unexpected(format!("{path}: no VmHWM")))
+}
+
+fn high_water_mark(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    kib.checked_mul(1024)
+}
+
 /// The one child of a process that runs `program`.
 pub(crate) fn child(parent: Pid, program: &str) -> Result<Pid, Error> {
     let path = format!("/proc/{parent}/task/{parent}/children");
@@ -39,4 +54,24 @@ fn name(pid: i32) -> io::Result<String> {
     Ok(fs::read_to_string(format!("/proc/{pid}/comm"))?
         .trim_end()
         .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_that_of_resident_memory_in_bytes() {
+        let status = "VmPeak:\t  999 kB\nVmHWM:\t  2048 kB\nVmRSS:\t  12 kB\n";
+        assert_eq!(high_water_mark(status), Some(2 * 1024 * 1024));
+        assert_eq!(high_water_mark("VmPeak:\t  999 kB\n"), None);
+        assert_eq!(high_water_mark("VmHWM:\t  many kB\n"), None);
+    }
+
+    #[test]
+    fn memory_that_was_touched_and_freed_counts() {
+        let bytes = 64 << 20;
+        drop(std::hint::black_box(vec![1_u8; bytes]));
+        assert!(peak_memory(Pid::this()).unwrap() >= bytes as u64);
+    }
 }

@@ -38,6 +38,22 @@ impl Figure {
         }
     }
 
+    /// Of one measurement.
+    pub(crate) fn once(
+        name: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        target: Option<f64>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            target,
+            value,
+            range: None,
+            unit,
+        }
+    }
+
     fn verdict(&self) -> &'static str {
         match self.target {
             None => "",
@@ -146,6 +162,7 @@ fn row(figure: &Figure) -> Vec<String> {
 /// Three significant digits are more than the machine gives.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
+        0.0 => "0".to_owned(),
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
         0.1.. => format!("{value:.2}"),

@@ -3,6 +3,8 @@
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -21,6 +23,7 @@ const ANSWER: &str = r#"{"text":"And so my fellow Americans ask not what your co
 pub(crate) struct Upstream {
     /// Its origin, `http://host:port`.
     pub(crate) origin: String,
+    received: Arc<AtomicU64>,
     accepting: AbortHandle,
 }
 
@@ -31,18 +34,28 @@ impl Upstream {
             .await
             .map_err(Error::io("listening"))?;
         let address = listener.local_addr().map_err(Error::io("listening"))?;
+        let received = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&received);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
+                let count = Arc::clone(&count);
+                let service = service_fn(move |request| answer(request, Arc::clone(&count)));
                 let connection = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service_fn(answer));
+                    .serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(connection);
             }
         });
         Ok(Self {
             origin: format!("http://{address}"),
+            received,
             accepting: accepting.abort_handle(),
         })
+    }
+
+    /// Bytes of all bodies so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 }
 
@@ -52,10 +65,16 @@ impl Drop for Upstream {
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    received: Arc<AtomicU64>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, mut body) = request.into_parts();
     // A caller who left gets no answer anyway.
-    while let Some(Ok(_)) = body.frame().await {}
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
     let mut response = Response::new(Full::new(Bytes::from_static(ANSWER.as_bytes())));
     let headers = response.headers_mut();
     for (name, value) in [

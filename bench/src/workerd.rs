@@ -66,6 +66,8 @@ pub(crate) struct Worker {
     pub(crate) bindings: BTreeMap<&'static str, String>,
     /// Entries of the namespace KEYS.
     pub(crate) kv: BTreeMap<String, String>,
+    /// Whether the first request that it sends ends it, and the bench.
+    pub(crate) offline: bool,
 }
 
 #[derive(Deserialize)]
