@@ -1,5 +1,5 @@
 //! What the rules need from outside, as traits. The shell implements them on Workers KV, Durable
-//! Objects and the runtime's clock; [`crate::testing`] in memory, with faults.
+//! Objects and the runtime's clock; `testing` in memory, with faults.
 
 use crate::api_key::KeyHash;
 use crate::key_record::KeyRecord;
