@@ -1,44 +1,65 @@
-// Runs the built Worker in real workerd for one test: port 0, state in the test's own folder.
+// Runs the built Worker in real workerd for one test: its own sockets on port 0, state in the test's
+// own folder. Requests go straight to workerd; nothing of Miniflare stands before the Worker.
 //
-// argv[2]: JSON {bundle, state, bindings}. Prints {"url": …} once it answers. Then one JSON request a
-// line on stdin, one JSON answer a line on stdout, for what a test must do behind the Worker's back:
+// argv[2]: JSON {bundle, state, bindings, isolates}. Several isolates are several locations: each has
+// its own memory, all share KV and the limiter objects. Prints {"urls": […]} once they answer. Then one
+// JSON request a line on stdin, one JSON answer a line on stdout, for what a test must do behind the
+// Worker's back:
 //   {"op":"kv_get","key":…} {"op":"kv_put","key":…,"value":…} {"op":"kv_list"}
-// It ends, and workerd with it, when stdin closes: so no fixture can leave it behind.
+// What workerd logs goes to stderr, all of it. It ends, and workerd with it, when stdin closes: so no
+// fixture can leave it behind.
 import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 
-const { bundle, state, bindings } = JSON.parse(process.argv[2]);
+const { bundle, state, bindings, isolates = 1 } = JSON.parse(process.argv[2]);
+const wrangler = readFileSync(resolve(import.meta.dirname, "../../wrangler.toml"), "utf8");
+const setting = (name) => JSON.parse(wrangler.match(new RegExp(`^${name} = (.+)$`, "m"))[1]);
+const file = (name) => ({ path: join(bundle, name), contents: readFileSync(join(bundle, name)) });
+
+const worker = (index) => ({
+  name: `edge-${index}`,
+  modules: [
+    { type: "ESModule", ...file("worker.js") },
+    { type: "CompiledWasm", ...file("index_bg.wasm") },
+  ],
+  modulesRoot: bundle,
+  compatibilityDate: setting("compatibility_date"),
+  compatibilityFlags: setting("compatibility_flags"),
+  bindings,
+  kvNamespaces: { KEYS: "keys" },
+  durableObjects: {
+    LIMITER: { className: "Limiter", useSQLite: true, ...(index > 0 && { scriptName: "edge-0" }) },
+  },
+  unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+});
+
+const workers = Array.from({ length: isolates }, (_, index) => worker(index));
 const mf = new Miniflare(
   convertV4MiniflareOptions({
     host: "127.0.0.1",
     port: 0,
     cf: false,
-    modules: [
-      { type: "ESModule", path: `${bundle}/worker.js`, contents: readFileSync(`${bundle}/worker.js`, "utf8") },
-      { type: "CompiledWasm", path: `${bundle}/index_bg.wasm`, contents: readFileSync(`${bundle}/index_bg.wasm`) },
-    ],
-    modulesRoot: bundle,
-    compatibilityDate: "2026-11-01",
-    compatibilityFlags: ["enable_request_signal"],
-    bindings,
-    kvNamespaces: { KEYS: "keys" },
-    durableObjects: { LIMITER: { className: "Limiter", useSQLite: true } },
-    kvPersist: `${state}/kv`,
-    durableObjectsPersist: `${state}/do`,
+    workers,
+    resourcePersistencePath: state,
+    handleStructuredLogs: ({ level, message }) => process.stderr.write(`${level}: ${message}\n`),
   }),
 );
 
-const url = await mf.ready;
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
-answer({ url: url.origin });
+await mf.ready;
+// Before any request: Miniflare asks workerd for it while this thread stands still, and a workerd that
+// waits for this thread to read its log would never answer.
+const kv = await mf.getKVNamespace("KEYS");
+const urls = await Promise.all(workers.map(({ name }) => mf.unsafeGetDirectURL(name)));
+answer({ urls: urls.map((url) => url.origin) });
 
 for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line);
-  const kv = await mf.getKVNamespace("KEYS");
   if (request.op === "kv_get") answer({ value: await kv.get(request.key) });
-  else if (request.op === "kv_put") answer({ value: await kv.put(request.key, request.value) });
+  else if (request.op === "kv_put") answer({ value: (await kv.put(request.key, request.value)) ?? null });
   else if (request.op === "kv_list") answer({ value: (await kv.list()).keys.map((key) => key.name) });
-  else answer({ error: `no such operation: ${request.op}` });
+  else throw new Error(`no such operation: ${request.op}`);
 }
 await mf.dispose();

@@ -1,0 +1,127 @@
+//! Logs tell what happened, and no secret and nothing that was said.
+
+use e2e::edge::Edge;
+use e2e::service::Service;
+use e2e::speech::{form_of, plain, sample};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_key_no_secret_and_no_spoken_word_is_logged_but_every_request_is() {
+    let service = Service::start_with(&[("INFERENCE_LOG", "info")]).await;
+    let edge = Edge::builder().service(&service).start().await;
+    let (audio, words) = sample();
+    let key = edge
+        .create_key(&json!({"name": "a named key", "owner": "acme"}))
+        .await;
+    let mut ids = Vec::new();
+    let prompt = "an unmistakable prompt";
+    let form = form_of(&audio)
+        .text("prompt", prompt)
+        .text("response_format", "text");
+    let served = edge.transcribe(&key).form(form).send().await.expect(200);
+    assert_eq!(plain(served.text()), words);
+    ids.push((served.header("x-request-id").unwrap().to_owned(), 200, None));
+
+    let mistyped = format!("{}x", key.text);
+    for token in [mistyped.as_str(), "hunter2-the-password", key.text.as_str()] {
+        let upload = edge
+            .transcribe(&key)
+            .header("x-api-key", token)
+            .upload("no form");
+        let answer = upload.send().await;
+        // What the service says is told by the log of the service.
+        let code = answer.json()["error"]["code"].as_str().map(str::to_owned);
+        let code = code.filter(|_| token != key.text);
+        ids.push((
+            answer.header("x-request-id").unwrap().to_owned(),
+            answer.status,
+            code,
+        ));
+    }
+    edge.revoke(&key).await.expect(204);
+    let refused = edge
+        .get(&format!("/v1/models?key={}", key.text))
+        .key(&key)
+        .send()
+        .await;
+    ids.push((
+        refused.header("x-request-id").unwrap().to_owned(),
+        401,
+        Some("revoked_api_key".to_owned()),
+    ));
+
+    // The log comes through a pipe: it is complete when the last request is in it.
+    let (last, ..) = ids.last().unwrap();
+    edge.until_logged(last).await;
+    let (first, ..) = &ids[0];
+    service.until_logged(first).await;
+    let (edge_log, service_log) = (edge.log(), service.log());
+    for (id, status, code) in &ids {
+        let line = edge_log.lines().find(|line| line.contains(id)).unwrap();
+        let json: Value = serde_json::from_str(&line[line.find('{').unwrap()..]).unwrap();
+        assert_eq!(json["status"], *status, "{line}");
+        assert_eq!(json["code"], json!(code), "{line}");
+        assert!(json["ms"].is_u64() && json["route"].is_string(), "{line}");
+    }
+    assert!(edge_log.contains(&key.id) && service_log.contains(&key.id));
+    let spoken: Vec<&str> = words.split(' ').collect();
+    let three_words: Vec<String> = spoken.windows(3).map(|words| words.join(" ")).collect();
+    for log in [&edge_log, &service_log] {
+        let said = plain(log);
+        let heard = three_words.iter().find(|words| said.contains(*words));
+        assert_eq!(heard, None, "speech was logged");
+        for secret in [
+            &key.text,
+            "hunter2",
+            prompt,
+            edge.root_key(),
+            edge.signing_secret(),
+        ] {
+            assert!(!log.contains(secret), "a secret was logged: {secret}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_have_ids_of_their_own_and_times() {
+    let edge = Edge::builder().start().await;
+    let key = edge.any_key().await;
+    let answers = join_all((0..50).map(|_| edge.get("/v1/models").key(&key).send())).await;
+    let mut ids: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.header("x-request-id").unwrap())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 50);
+    for answer in &answers {
+        assert!(
+            answer
+                .header("server-timing")
+                .unwrap()
+                .starts_with("edge;dur=")
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_setting_refuses_every_request_and_is_named_in_the_log_alone() {
+    for (name, value) in [
+        ("DEFAULT_LIMITS", "no-json-at-all"),
+        ("EDGE_SIGNING_SECRETS", "too-short"),
+        ("NO_SUCH_SETTING", "whatever"),
+    ] {
+        let edge = Edge::builder().setting(name, value).start().await;
+        let answer = edge.get("/healthz").send().await;
+        let answer = answer.expect_error(500, "misconfigured");
+        assert!(!answer.text().contains(name), "{answer:?}");
+        edge.until_logged(answer.header("x-request-id").unwrap())
+            .await;
+        assert!(
+            edge.log().contains(name) && !edge.log().contains(value),
+            "{}",
+            edge.log()
+        );
+    }
+}
