@@ -20,7 +20,9 @@ if (script.wasm) modules.push({ type: "CompiledWasm", path: script.wasm, content
 
 const refuse = ({ url }) => {
   process.stderr.write(`error: the Worker sent a request to ${url}\n`);
-  process.exit(1);
+  process.exitCode = 1;
+  process.stdin.destroy();
+  return new Promise(() => {});
 };
 
 // In memory where there is such a folder: the disk is not what is measured.

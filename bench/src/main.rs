@@ -1,6 +1,7 @@
 //! Behind `make bench`: measures what the README promises. Run by scripts/bench, which builds first.
 
 mod client;
+mod clips;
 mod deployment;
 mod edge;
 mod error;
@@ -10,8 +11,11 @@ mod machine;
 mod memory;
 mod process;
 mod report;
+mod service;
+mod speech;
 mod stats;
 mod upstream;
+mod words;
 mod workerd;
 
 use std::path::PathBuf;
@@ -23,7 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::error::Error;
 use crate::report::Report;
 
-/// Measures the edge against its baselines, its memory and size. It fails only if something cannot be run; a figure over
+/// Measures the edge against its baselines, its memory and size, and transcription. It fails only if something cannot be run; a figure over
 /// its target is a figure.
 #[derive(Parser)]
 #[command(name = "scripts/bench")]
@@ -45,6 +49,22 @@ struct Options {
     /// Folder of the bundled baselines.
     #[arg(long, env = "BENCH_BASELINES", hide = true)]
     baselines: PathBuf,
+    /// The inference service.
+    #[arg(long, env = "BENCH_INFERENCE", hide = true)]
+    inference: PathBuf,
+    /// Python with the packages of tests/requirements.txt.
+    #[arg(long, env = "BENCH_PYTHON", hide = true)]
+    python: PathBuf,
+    /// bench/normalize.py.
+    #[arg(long, env = "BENCH_NORMALIZER", hide = true)]
+    normalizer: PathBuf,
+    /// Folder of sample.flac and sample.txt.
+    #[arg(long, env = "BENCH_SAMPLE", hide = true)]
+    sample: PathBuf,
+    /// Folder of speech to transcribe: transcripts.tsv, and the clips in en/ that it lists (file, language,
+    /// words, separated by tabs). The repository's sample if not given.
+    #[arg(long, value_name = "FOLDER", env = "WHISPER_TEST_AUDIO_DIR")]
+    audio: Option<PathBuf>,
     /// Rounds of the comparison at the edge.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
@@ -56,6 +76,8 @@ enum Part {
     Edge,
     /// Size of the Worker, its start-up, and its memory while 100 MB pass through it.
     Memory,
+    /// Transcription through the Worker by the real service: speed, word error rate, memory.
+    Speech,
 }
 
 fn main() -> ExitCode {
@@ -108,6 +130,20 @@ async fn run(options: &Options) -> Result<Report, Error> {
             test_bundle: &options.test_bundle,
         };
         report.extend(memory::run(&settings).await?);
+    }
+    if wanted(Part::Speech) {
+        let settings = speech::Settings {
+            harness: &options.harness,
+            bundle: &options.bundle,
+            inference: &options.inference,
+            normalizer: words::Normalizer {
+                python: &options.python,
+                script: &options.normalizer,
+            },
+            audio: options.audio.as_deref(),
+            sample: &options.sample,
+        };
+        report.extend(speech::run(&settings).await?);
     }
     Ok(report)
 }

@@ -1,13 +1,17 @@
-//! What the kernel says of a process: its CPU time, its peak memory, its children.
+//! What the kernel says of a process: its CPU time, its peak memory, its children, its end.
 
 use std::fs;
 use std::io;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
+use tokio::process::Child;
 
 use crate::error::Error;
+
+const GONE_WITHIN: Duration = Duration::from_secs(10);
 
 /// User and system time of all threads of a process, those that have ended included
 /// (`clock_getcpuclockid(3)`: what utime + stime of `/proc/<pid>/stat` say, in nanoseconds, not ticks).
@@ -31,6 +35,18 @@ fn high_water_mark(status: &str) -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     kib.checked_mul(1024)
+}
+
+/// Waits until a process that was told to end is gone; one that is not in time is killed.
+pub(crate) fn wait(process: &mut Child) {
+    let deadline = Instant::now() + GONE_WITHIN;
+    while Instant::now() < deadline {
+        if !matches!(process.try_wait(), Ok(None)) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let _ = process.start_kill();
 }
 
 /// The one child of a process that runs `program`.

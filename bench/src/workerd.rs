@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -16,7 +15,6 @@ use crate::error::Error;
 use crate::process;
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
-const GONE_WITHIN: Duration = Duration::from_secs(10);
 
 /// A bundled Worker.
 #[derive(Clone, Serialize)]
@@ -126,13 +124,6 @@ impl Drop for Workerd {
     /// Ends it and waits until it is gone.
     fn drop(&mut self) {
         drop(self.stdin.take());
-        let deadline = Instant::now() + GONE_WITHIN;
-        while Instant::now() < deadline {
-            if !matches!(self.host.try_wait(), Ok(None)) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        let _ = self.host.start_kill();
+        process::wait(&mut self.host);
     }
 }
