@@ -71,12 +71,17 @@ async fn an_imported_model_transcribes_as_well_as_the_ready_file() {
     let models = tempfile::tempdir().unwrap();
     import(&environment::weights(), models.path());
     let folder = models.path().to_str().unwrap();
-    let settings = [("WHISPER_MODELS_DIR", folder), ("WHISPER_MODEL", NAME)];
     // The window is fitted for models it was validated on, by their names: this one has another.
     let fitted = ("INFERENCE_FIT_CONTEXT", "on");
+    let of_imported = [
+        ("WHISPER_MODELS_DIR", folder),
+        ("WHISPER_MODEL", NAME),
+        fitted,
+    ];
+    let of_ready = [fitted];
     let (imported, ready) = tokio::join!(
-        Service::start_with(&[settings[0], settings[1], fitted]),
-        Service::start_with(&[fitted])
+        Service::start_with(&of_imported),
+        Service::start_with(&of_ready)
     );
     let (to_imported, to_ready) = tokio::join!(
         Edge::builder().service(&imported).start(),
