@@ -50,6 +50,19 @@ function parts({ id, request }) {
     : `${head}\n${h.get("content-type") ?? ""}\n${h.get("content-length") ?? ""}`;
 }
 
+/** How long a refusal waits for the rest of an upload that nobody will read. */
+const DRAIN_MS = 10_000;
+
+/**
+ * Reads on and throws away. The runtime closes a connection whose request was not read to its end, and the
+ * reset overtakes the answer: the caller would see a broken connection instead of his 401.
+ */
+async function drain(request) {
+  if (request.body === null || request.bodyUsed) return;
+  const nowhere = new WritableStream();
+  await request.body.pipeTo(nowhere, { signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => {});
+}
+
 /** Runs a request to its response. */
 async function drive(call) {
   const decidedOn = parts(call);
@@ -97,7 +110,9 @@ export default {
   async fetch(request, env) {
     const call = new Call(request, env);
     try {
-      return await drive(call);
+      const response = await drive(call);
+      await drain(request);
+      return response;
     } catch (error) {
       // A panic (panic=unwind): this request ends here, every other goes on.
       console.error(JSON.stringify({ level: "error", msg: "panic", request_id: call.id, cause: String(error) }));

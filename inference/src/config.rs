@@ -164,7 +164,7 @@ pub struct Config {
         long,
         env = "INFERENCE_LOG",
         value_name = "FILTER",
-        default_value = "info,whisper_rs=warn"
+        default_value = "info"
     )]
     pub log: String,
 }

@@ -15,7 +15,13 @@ pub(crate) const CLIENT_CLOSED: u16 = 499;
 
 /// Sends log lines as JSON to standard output. Later calls in the same process change nothing.
 pub fn init_logs(filter: &str) -> Result<(), String> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|e| e.to_string())?;
+    // Whatever is asked for: below warnings whisper.cpp writes prompts and transcripts, token by token.
+    let no_speech = "whisper_rs=warn"
+        .parse()
+        .map_err(|e: tracing_subscriber::filter::ParseError| e.to_string())?;
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .map_err(|e| e.to_string())?
+        .add_directive(no_speech);
     // Fails only where a subscriber is set already, as in a test.
     let _ = tracing_subscriber::fmt()
         .json()

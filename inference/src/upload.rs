@@ -33,6 +33,8 @@ const MAX_BOUNDARY_BYTES: usize = 70;
 /// How much of an unwanted body is read, and how long, so that its sender gets to see the answer.
 const DRAIN_BYTES: u64 = 128 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// How long an answer waits for the rest of a body that nobody needs.
+const ANSWER_WAITS: Duration = Duration::from_secs(1);
 
 /// The bounds of one upload.
 #[derive(Clone, Debug)]
@@ -83,10 +85,12 @@ impl Incoming {
             .is_end_stream()
     }
 
-    /// Reads on beside the answer, for a bounded time. A connection closed while its peer still
-    /// sends is reset, and the reset may overtake the answer (RFC 9112, 9.6).
-    pub(crate) fn drain(self) {
-        tokio::spawn(async move {
+    /// Reads on for a bounded time, and returns when the body has ended or the answer can wait no longer;
+    /// then it goes on beside the answer. A connection closed while its peer still sends is reset, and
+    /// the reset may overtake the answer (RFC 9112, 9.6); a proxy between may do so as soon as it has
+    /// the answer.
+    pub(crate) async fn drain(self) {
+        let reading = tokio::spawn(async move {
             let mut body =
                 std::mem::take(&mut *self.body.lock().unwrap_or_else(PoisonError::into_inner));
             let mut drained = 0;
@@ -101,6 +105,7 @@ impl Incoming {
             // What is left after the time is the sender's loss.
             let _ = timeout(DRAIN_TIME, read).await;
         });
+        let _ = timeout(ANSWER_WAITS, reading).await;
     }
 }
 

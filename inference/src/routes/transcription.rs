@@ -46,6 +46,10 @@ pub(super) async fn handle(service: Arc<Service>, task: Task, request: Request) 
     let mut permit = None;
     let answer = serve(&service, task, &parts, &incoming, &mut record, &mut permit).await;
     record.bytes = incoming.bytes();
+    if answer.is_err() {
+        // A refusal needs no place, and its sender may be slow to finish.
+        permit = None;
+    }
     let mut response = answer.unwrap_or_else(|error| {
         record.cause = error.cause().map(str::to_owned);
         error.into_response()
@@ -58,7 +62,7 @@ pub(super) async fn handle(service: Arc<Service>, task: Task, request: Request) 
     record.answered(response.status().as_u16(), code);
     timings(&record, response.headers_mut());
     if !incoming.is_complete() {
-        incoming.drain();
+        incoming.drain().await;
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
