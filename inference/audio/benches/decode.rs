@@ -1,6 +1,6 @@
 //! How fast files become samples, as multiples of real time: `cargo bench -p inference-audio`.
 //!
-//! `WHISPER_TEST_AUDIO_DIR` adds the files of a folder.
+//! `WHISPER_TEST_AUDIO_DIR` adds the files of its folder `formats`.
 
 use inference_audio::{Limits, decode};
 use std::{
@@ -40,7 +40,7 @@ fn inputs() -> Vec<(String, Vec<u8>)> {
         ),
     ];
     if let Some(folder) = env::var_os("WHISPER_TEST_AUDIO_DIR") {
-        let mut paths: Vec<_> = fs::read_dir(folder)
+        let mut paths: Vec<_> = fs::read_dir(Path::new(&folder).join("formats"))
             .into_iter()
             .flatten()
             .flatten()

@@ -1,11 +1,11 @@
-//! Longer real recordings, where there are some: `WHISPER_TEST_AUDIO_DIR` names a folder with
+//! Longer real recordings, where there are some: the folder `formats` of `WHISPER_TEST_AUDIO_DIR` has
 //! `jfk*` in many formats, 11 seconds each.
 
 use inference_audio::{AudioError, Limits, decode};
 use std::{env, ffi::OsStr, fs::File, path::PathBuf};
 
 fn folder() -> Option<PathBuf> {
-    env::var_os("WHISPER_TEST_AUDIO_DIR").map(PathBuf::from)
+    env::var_os("WHISPER_TEST_AUDIO_DIR").map(|folder| PathBuf::from(folder).join("formats"))
 }
 
 #[test]
