@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use inference_api::envelope::Envelope;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
@@ -11,19 +11,15 @@ use ureq::{Agent, AsSendBody, Proxy};
 
 use crate::connection::Connection;
 use crate::edge_url::EdgeUrl;
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Refusal, Repeat};
+use crate::path::ApiPath;
 use crate::secret::RootKey;
-use crate::wire::{CreatedKey, KeyPage, NewKey};
 
-/// Longest answer: a page of [`edge_core::admin::MAX_PAGE`] entries of at most 1 KiB, four times.
-const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+/// Longest answer: that to the longest body of a call that makes a thousand keys, which says each wish
+/// and its limits once more, eight times.
+const MAX_ANSWER_BYTES: u64 = 8 * edge_core::admin::MAX_BODY_BYTES as u64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// What stands unencoded in a path segment and a query value: "unreserved" of RFC 3986.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A good answer: its JSON as it came, and what it says.
 pub(crate) struct Answer<T> {
@@ -67,54 +63,67 @@ impl Client {
         }
     }
 
-    /// `POST /admin/keys`.
-    pub(crate) fn create(&self, wish: &NewKey) -> Result<Answer<CreatedKey>, Error> {
-        let body = serde_json::to_vec(wish).map_err(|e| Error::Usage(e.to_string()))?;
+    /// Reads.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &ApiPath) -> Result<Answer<T>, Error> {
+        self.read(self.send(&Method::GET, path, None, ())?)
+    }
+
+    /// Sends a body that may be sent again without harm.
+    pub(crate) fn send_json<T: DeserializeOwned>(
+        &self,
+        method: &Method,
+        path: &ApiPath,
+        body: &impl Serialize,
+    ) -> Result<Answer<T>, Error> {
+        self.read(self.send(method, path, None, written(body)?)?)
+    }
+
+    /// Sends a body whose effect must not be had twice, under an idempotency key. Where it may have been
+    /// carried out without a good answer, the error says how to repeat it.
+    pub(crate) fn post_once<T: DeserializeOwned>(
+        &self,
+        path: &ApiPath,
+        body: &impl Serialize,
+        repeat: Repeat,
+    ) -> Result<Answer<T>, Error> {
+        let header = HeaderValue::try_from(repeat.header())
+            .map_err(|_| Error::Usage("the idempotency key fits no HTTP header".to_owned()))?;
         let answer = self
-            .send(&Method::POST, "/admin/keys", body)
+            .send(&Method::POST, path, Some(header), written(body)?)
             .and_then(|json| self.read(json));
         answer.map_err(|error| {
             if error.leaves_doubt() {
-                Error::CreationUnconfirmed(Box::new(error))
+                Error::Unconfirmed {
+                    cause: Box::new(error),
+                    repeat,
+                }
             } else {
                 error
             }
         })
     }
 
-    /// `GET /admin/keys`, one page.
-    pub(crate) fn list(
+    /// Deletes: the body as it came, none as a rule.
+    pub(crate) fn delete(&self, path: &ApiPath) -> Result<String, Error> {
+        self.send(&Method::DELETE, path, None, ())
+    }
+
+    /// Deletes, and is told what.
+    pub(crate) fn delete_told<T: DeserializeOwned>(
         &self,
-        owner: Option<&str>,
-        cursor: Option<&str>,
-        limit: Option<u32>,
-    ) -> Result<Answer<KeyPage>, Error> {
-        let limit = limit.map(|limit| limit.to_string());
-        let query: Vec<String> = [
-            ("owner", owner),
-            ("cursor", cursor),
-            ("limit", limit.as_deref()),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|value| format!("{name}={}", encoded(value))))
-        .collect();
-        let mark = if query.is_empty() { "" } else { "?" };
-        let path = format!("/admin/keys{mark}{}", query.join("&"));
-        self.read(self.send(&Method::GET, &path, ())?)
-    }
-
-    /// `GET /admin/keys/{id}`.
-    pub(crate) fn show<T: DeserializeOwned>(&self, id: &str) -> Result<Answer<T>, Error> {
-        self.read(self.send(&Method::GET, &key_path(id)?, ())?)
-    }
-
-    /// `DELETE /admin/keys/{id}`: the body as it came, none as a rule.
-    pub(crate) fn revoke(&self, id: &str) -> Result<String, Error> {
-        self.send(&Method::DELETE, &key_path(id)?, ())
+        path: &ApiPath,
+    ) -> Result<Answer<T>, Error> {
+        self.read(self.delete(path)?)
     }
 
     /// The body of a 2xx answer.
-    fn send(&self, method: &Method, path: &str, body: impl AsSendBody) -> Result<String, Error> {
+    fn send(
+        &self,
+        method: &Method,
+        path: &ApiPath,
+        idempotency: Option<HeaderValue>,
+        body: impl AsSendBody,
+    ) -> Result<String, Error> {
         let url = format!("{}{path}", self.url);
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.root_key.reveal()))
             .map_err(|_| Error::Usage("the root key fits no HTTP header".to_owned()))?;
@@ -123,8 +132,11 @@ impl Client {
             .method(method)
             .uri(&url)
             .header(AUTHORIZATION, bearer);
-        if *method == Method::POST {
+        if matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
             request = request.header(CONTENT_TYPE, "application/json");
+        }
+        if let Some(key) = idempotency {
+            request = request.header(IDEMPOTENCY_KEY, key);
         }
         let request = request
             .body(body)
@@ -208,38 +220,22 @@ fn text_header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, UNRESERVED).to_string()
-}
-
-/// The path of one key. An id is one segment whatever it holds; `.` and `..` would be taken for steps
-/// through the tree even when encoded (WHATWG URL, "double-dot path segment"), so they are no ids.
-fn key_path(id: &str) -> Result<String, Error> {
-    if id.is_empty() || id == "." || id == ".." {
-        return Err(Error::Usage(format!("{id:?} is no id of a key")));
+/// A body, within what the API reads.
+fn written(body: &impl Serialize) -> Result<Vec<u8>, Error> {
+    let body = serde_json::to_vec(body).map_err(|e| Error::Usage(e.to_string()))?;
+    if body.len() > edge_core::admin::MAX_BODY_BYTES {
+        return Err(Error::Usage(format!(
+            "this makes {} bytes of JSON, and the API reads {} at most",
+            body.len(),
+            edge_core::admin::MAX_BODY_BYTES
+        )));
     }
-    Ok(format!("/admin/keys/{}", encoded(id)))
+    Ok(body)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_id_stays_one_segment_of_the_path() {
-        for (id, path) in [
-            ("key_0aZ", "/admin/keys/key_0aZ"),
-            ("../audit", "/admin/keys/..%2Faudit"),
-            ("a?b=c#d", "/admin/keys/a%3Fb%3Dc%23d"),
-            ("a b\r\n%2e", "/admin/keys/a%20b%0D%0A%252e"),
-            ("ü", "/admin/keys/%C3%BC"),
-        ] {
-            assert_eq!(key_path(id).unwrap(), path);
-        }
-        for id in ["", ".", ".."] {
-            assert!(matches!(key_path(id), Err(Error::Usage(_))), "{id:?}");
-        }
-    }
 
     #[test]
     fn the_root_key_is_not_in_the_clients_debug() {

@@ -34,14 +34,35 @@ pub(crate) enum Error {
         status: u16,
         problem: String,
     },
-    /// `create` ended without an answer after it was sent.
+    /// A call that makes or adds something ended without a good answer after it was sent.
+    #[error("{cause}\nwhether it was carried out is unknown; {repeat}")]
+    Unconfirmed { cause: Box<Self>, repeat: Repeat },
+    /// The same of an import.
     #[error(
-        "{0}\nwhether a key was made is unknown: look for it with `keyctl list` and revoke it; nobody has seen it"
+        "{0}\nwhether the keys were imported is unknown: look with `keyctl list`, and run this again for those that are missing (a hash that is known is refused)"
     )]
-    CreationUnconfirmed(Box<Self>),
-    /// The key was made, and standard output did not take it.
-    #[error("the key was made but could not be written ({cause}): revoke {id} and make another")]
-    KeyNotShown { id: String, cause: io::Error },
+    ImportUnconfirmed(Box<Self>),
+    /// One of the calls that a file needs.
+    #[error("entries {first} to {last}: {cause}\n{done} keys were made before")]
+    Part {
+        first: usize,
+        last: usize,
+        done: usize,
+        cause: Box<Self>,
+    },
+    /// The verdict on a key.
+    #[error("the key is not valid: {0}")]
+    NotValid(String),
+    /// The keys were made, and what was to take them did not.
+    #[error("the key was made but could not be written ({cause}); {repeat}, or revoke {id}")]
+    KeyNotShown {
+        id: String,
+        cause: io::Error,
+        repeat: Repeat,
+    },
+    /// The files of `bulk`.
+    #[error("the entries or the keys could not be written ({0}); nothing was kept, run this again")]
+    BulkNotWritten(io::Error),
     /// Standard output.
     #[error("the output could not be written: {0}")]
     Output(#[from] io::Error),
@@ -63,8 +84,11 @@ impl Error {
     /// The exit code of the program.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) => 1,
+            Self::Refused(_) | Self::NotValid(_) => 1,
             Self::Usage(_) => 2,
+            Self::Unconfirmed { cause, .. }
+            | Self::ImportUnconfirmed(cause)
+            | Self::Part { cause, .. } => cause.exit_code(),
             _ => 3,
         }
     }
@@ -74,9 +98,22 @@ impl Error {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// The API's own words, if it had any.
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::Unconfirmed { cause, .. }
+            | Self::ImportUnconfirmed(cause)
+            | Self::Part { cause, .. } => cause.refusal(),
+            _ => None,
+        }
+    }
+
     /// Whether the request may have been carried out although no good answer came.
     pub(crate) fn leaves_doubt(&self) -> bool {
         match self {
+            // What failed within the edge may have failed halfway.
+            Self::Refused(refusal) => refusal.status >= 500,
             Self::NotTheApi { .. } => true,
             Self::Unreachable { cause, .. } => match &**cause {
                 ureq::Error::Io(error) => error.kind() != io::ErrorKind::ConnectionRefused,
@@ -92,6 +129,44 @@ impl Error {
                 _ => true,
             },
             _ => false,
+        }
+    }
+}
+
+/// How a call can be made again without having its effect twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Repeat {
+    /// What `--idempotency-key` is to be given.
+    pub(crate) key: String,
+    /// Which call of the command this is, where it makes several.
+    pub(crate) call: Option<usize>,
+    /// The instant that `--expires-in` meant: repeated, it would mean another.
+    pub(crate) expires_at: Option<u64>,
+}
+
+impl Repeat {
+    /// The `Idempotency-Key` of this call.
+    pub(crate) fn header(&self) -> String {
+        match self.call {
+            None => self.key.clone(),
+            Some(call) => format!("{}.{call}", self.key),
+        }
+    }
+}
+
+impl fmt::Display for Repeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "to finish it and have its answer, run the same command with `--idempotency-key {}`",
+            self.key
+        )?;
+        match self.expires_at {
+            None => f.write_str(" (nothing is made twice)"),
+            Some(at) => write!(
+                f,
+                " and with `--expires-at {at}` instead of --expires-in (nothing is made twice)"
+            ),
         }
     }
 }

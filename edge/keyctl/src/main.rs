@@ -3,29 +3,44 @@
 //! Exit codes: 0 done; 1 the API refused; 2 wrong use; 3 the other side (the edge, wrangler) could
 //! not be reached or understood.
 
+mod bars;
 mod cli;
 mod client;
 mod commands;
+mod confirm;
 mod connection;
+mod credits_spec;
 mod edge_url;
+mod entries_file;
 mod error;
+mod idempotency;
+mod key_sink;
+mod key_view;
 mod limit_spec;
+mod offline;
+mod path;
+mod rng;
 mod root_key;
 mod secret;
 mod table;
+mod terminal;
 mod time_spec;
+mod usage_view;
 mod wire;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::cli::{Cli, Command, RootKeyCommand};
+use crate::cli::root::RootKeyCommand;
+use crate::cli::{Cli, Command};
+use crate::commands::{audit, bulk, keys, many, owners, plans, root_keys, update, usage, verify};
 use crate::error::Error;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = cli::grouped(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let json = cli.command.json();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,10 +51,25 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Error> {
     let out = &mut io::stdout().lock();
     match cli.command {
-        Command::Create(args) => commands::create(args, out),
-        Command::List(args) => commands::list(&args, out),
-        Command::Show(args) => commands::show(&args, out),
-        Command::Revoke(args) => commands::revoke(&args, out),
+        Command::Create(args) => keys::create(*args, out),
+        Command::List(args) => keys::list(&args, out),
+        Command::Show(args) => keys::show(keys::KEYS, &args, out),
+        Command::Update(args) => update::update(*args, out),
+        Command::Enable(args) => update::switch(true, &args, out),
+        Command::Disable(args) => update::switch(false, &args, out),
+        Command::Rotate(args) => keys::rotate(keys::KEYS, &args, out),
+        Command::Credits(args) => keys::credits(&args, out),
+        Command::Revoke(args) => keys::revoke(keys::KEYS, &args, out),
+        Command::CreateMany(args) => many::create_many(&args, out),
+        Command::Import(args) => many::import(*args, out),
+        Command::Bulk(args) => bulk::bulk(&args, out),
+        Command::Plan { command } => plans::run(command, out),
+        Command::Owner { command } => owners::run(command, out),
+        Command::PurgeOwner(args) => owners::purge(&args, out),
+        Command::Usage(args) => usage::usage(&args, out),
+        Command::Audit(args) => audit::audit(&args, out),
+        Command::Verify(args) => verify::verify(&args, out),
+        Command::RootKeys { command } => root_keys::run(command, out),
         Command::RootKey {
             command: RootKeyCommand::Create(args),
         } => root_key::create(&args, out),
@@ -53,7 +83,7 @@ fn report(error: &Error, json: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Nowhere is left to complain when these fail; the exit code still tells.
-    if let (Error::Refused(refusal), true) = (error, json) {
+    if let (Some(refusal), true) = (error.refusal(), json) {
         let _ = writeln!(io::stdout(), "{}", refusal.json.trim_end());
     }
     let _ = writeln!(io::stderr(), "keyctl: {error}");

@@ -6,25 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use edge_core::api_key::{ApiKey, KeyEnv, KeyFormat};
-use edge_core::ports::{Rng, RngError};
 use serde_json::json;
 
-use crate::cli::RootKeyArgs;
+use crate::cli::root::RootKeyArgs;
 use crate::error::Error;
 use crate::note;
+use crate::rng::SystemRng;
 
 const SECRET: &str = "ROOT_KEY_SHA256";
 /// The wrangler of the project's own package.json, at the version it was tested with.
 const PROJECT_WRANGLER: &str = "node_modules/.bin/wrangler";
-
-/// The system's generator.
-struct SystemRng;
-
-impl Rng for SystemRng {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RngError> {
-        getrandom::fill(bytes).map_err(|_| RngError)
-    }
-}
 
 /// Mints a root key, sets the secret unless told only to print, and shows the key once.
 ///
@@ -32,7 +23,7 @@ impl Rng for SystemRng {
 pub(crate) fn create(args: &RootKeyArgs, out: &mut impl Write) -> Result<(), Error> {
     let format = KeyFormat::new(&args.prefix, KeyEnv::Live)
         .ok_or_else(|| Error::Usage("--prefix must be 1 to 16 of a-z and 0-9".to_owned()))?;
-    let key = format.mint(&mut SystemRng)?;
+    let key = format.mint(None, &mut SystemRng)?;
     if !args.print {
         put_secret(args, &key.hash().to_hex())?;
     }
@@ -118,7 +109,13 @@ mod tests {
     fn root_keys_are_well_formed_and_never_the_same() {
         let format = KeyFormat::new("wkroot", KeyEnv::Live).unwrap();
         let keys: BTreeSet<String> = (0..100)
-            .map(|_| format.mint(&mut SystemRng).unwrap().reveal().to_owned())
+            .map(|_| {
+                format
+                    .mint(None, &mut SystemRng)
+                    .unwrap()
+                    .reveal()
+                    .to_owned()
+            })
             .collect();
         assert_eq!(keys.len(), 100);
         assert!(keys.iter().all(|key| format.parse(key).is_ok()));

@@ -37,8 +37,26 @@ pub(crate) fn columns<const N: usize>(header: [&str; N], rows: &[[String; N]]) -
 pub(crate) fn details(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
     rows.iter()
-        .map(|(name, value)| line(&[(*name).to_owned(), printable(value)], &[width, 0]))
+        .map(|(name, value)| line(&[printable(name), printable(value)], &[width, 0]))
         .collect()
+}
+
+/// `text` in at most so many columns; where it is longer, an ellipsis stands for the rest.
+pub(crate) fn shortened(text: &str, columns: usize) -> String {
+    let text = printable(text);
+    if text.width() <= columns {
+        return text;
+    }
+    let mut short = String::new();
+    for c in text.chars() {
+        short.push(c);
+        if short.width() >= columns {
+            short.pop();
+            break;
+        }
+    }
+    short.push('…');
+    short
 }
 
 fn line(cells: &[String], widths: &[usize]) -> String {
@@ -89,6 +107,14 @@ mod tests {
         assert_eq!(table.lines().count(), 2);
         assert!(!table.contains(['\x1b', '\u{202e}', '\u{9b}']));
         assert_eq!(details(&[("a", "1\n2".to_owned())]).lines().count(), 1);
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_by_columns() {
+        assert_eq!(shortened("abc", 3), "abc");
+        assert_eq!(shortened("abcd", 3), "ab…");
+        assert_eq!(shortened("日本語", 4), "日…");
+        assert!(!shortened("a\x1b[2J", 80).contains('\x1b'));
     }
 
     #[test]

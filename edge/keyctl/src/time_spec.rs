@@ -13,6 +13,8 @@ pub(crate) enum TimeSpecError {
     Range,
     #[error("write an instant as 2027-01-31T00:00:00Z (RFC 3339) or in unix seconds")]
     Instant,
+    #[error("write 24h or 7d (so long ago), 2027-01-31T00:00:00Z (RFC 3339) or unix seconds")]
+    Past,
 }
 
 /// Reads `30s`, `5m`, `12h`, `30d` or `4w`: at least one second.
@@ -42,6 +44,18 @@ pub(crate) fn parse_instant(text: &str) -> Result<u64, TimeSpecError> {
     }
     let instant: Timestamp = text.parse().map_err(|_| TimeSpecError::Instant)?;
     u64::try_from(instant.as_second()).map_err(|_| TimeSpecError::Range)
+}
+
+/// Reads an instant, or how long ago it was. The result is in unix seconds.
+pub(crate) fn parse_past(text: &str) -> Result<u64, TimeSpecError> {
+    match (parse_instant(text), parse_duration(text)) {
+        (Ok(instant), _) => Ok(instant),
+        (_, Ok(ago)) => now().checked_sub(ago.as_secs()).ok_or(TimeSpecError::Range),
+        (Err(TimeSpecError::Range), _) | (_, Err(TimeSpecError::Range)) => {
+            Err(TimeSpecError::Range)
+        }
+        _ => Err(TimeSpecError::Past),
+    }
 }
 
 /// A number of ASCII digits alone: `str::parse` would take a sign too.
@@ -123,6 +137,26 @@ mod tests {
             parse_instant("1969-12-31T23:59:59Z"),
             Err(TimeSpecError::Range)
         );
+    }
+
+    #[test]
+    fn the_past_is_an_instant_or_so_long_ago() {
+        assert_eq!(parse_past("1790000000"), Ok(1_790_000_000));
+        assert_eq!(parse_past("2026-09-21T14:13:20Z"), Ok(1_790_000_000));
+        let before = now();
+        let day_ago = parse_past("24h").unwrap();
+        assert!((before - 86_400..=now() - 86_400).contains(&day_ago));
+        for text in ["", "yesterday", "-1h", "24"] {
+            let wanted = if text == "24" {
+                Ok(24)
+            } else {
+                Err(TimeSpecError::Past)
+            };
+            assert_eq!(parse_past(text), wanted, "{text:?}");
+        }
+        for text in ["4000w", "0s", "1969-01-01T00:00:00Z"] {
+            assert_eq!(parse_past(text), Err(TimeSpecError::Range), "{text}");
+        }
     }
 
     #[test]

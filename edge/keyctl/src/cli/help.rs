@@ -1,0 +1,166 @@
+//! `keyctl --help`: all that a new administrator needs, commands by what they are for.
+
+use std::fmt::Write as _;
+
+use clap::Command;
+
+/// The commands by what they are for, in the order of the help.
+const GROUPS: [(&str, &[&str]); 5] = [
+    (
+        "Keys",
+        &[
+            "create", "list", "show", "update", "enable", "disable", "rotate", "credits", "revoke",
+        ],
+    ),
+    ("Many keys", &["create-many", "import", "bulk"]),
+    ("Plans and owners", &["plan", "owner", "purge-owner"]),
+    ("Reports", &["usage", "audit", "verify"]),
+    ("Root keys", &["root-keys", "root-key"]),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  keyctl create --name ci --limit minute=100/60s --limit day=1000/day
+  keyctl create --name app --owner acme --plan pro --expires-in 90d --allow-ip 192.0.2.0/24
+  keyctl create --name trial --credits 1000+1000/month --scope transcribe
+  keyctl list --owner acme --enabled --all
+  keyctl update key_… --limit parallel=4@once --no-expiry
+  keyctl rotate key_… --overlap 24h
+  keyctl credits key_… --add 500
+  keyctl create-many wishes.jsonl --keys-out keys.jsonl
+  keyctl import --hash 9f86d081… --start sk-4fQz --name old-app --plan pro
+  keyctl bulk wishes.jsonl --out entries.json --keys-out keys.jsonl
+  keyctl plan put pro --limit minute=600/60s --limit audio=100h-audio/month
+  keyctl owner limits acme --limit day=10000/day
+  keyctl usage --owner acme --from 7d --by day
+  keyctl audit --action key.revoke --from 24h
+  keyctl verify - --scope transcribe < key.txt
+  keyctl root-keys create --name dashboard --scope admin:usage --scope admin:audit";
+
+const LIMITS: &str = "\
+Limits, as --limit takes them (repeat it for several; names are yours, 1 to 32 of a-z 0-9 _ -):
+  minute=100/60s            a rate: 100 requests in any 60 seconds (windows in s, m, h, d, w)
+  day=1000/day              a quota: 1000 requests each calendar day (day, week, month; UTC)
+  audio=10h-audio/month     the same of audio instead of requests: 10 hours of it each month
+  burst=300s-audio/1m       300 seconds of audio in any minute
+  parallel=4@once           4 requests at the same time
+Credits, as --credits takes them: 1000, or with a refill 1000+500/month (day, week, month).
+Times: RFC 3339 (2027-01-31T00:00:00Z) or unix seconds; --from and --to also 24h or 7d, so long ago.";
+
+/// How to reach the edge; under every command that does.
+pub(super) const CONNECTING: &str = "\
+The address comes from --url or EDGE_URL, the root key from the environment variable ADMIN_TOKEN or \
+from --token-file. There is no flag for the root key: every user of a machine can read the arguments \
+of every process, and shells keep them in their history.
+
+Where no address is given and the working directory holds `.dev/env` (`make run` writes it), the \
+address and the root key of the local run are taken from there.
+
+Exit codes: 0 done; 1 the API refused (its code, message and request id are printed); 2 wrong use; 3 \
+the edge or wrangler could not be reached or understood.";
+
+/// The command with its help in groups, and what every command's help ends with.
+pub(crate) fn grouped(command: Command) -> Command {
+    let mut template = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    for (group, names) in GROUPS {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(template, "\n{group}:");
+        for name in names {
+            let about = command.find_subcommand(name).and_then(Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(template, "  {name:<12} {about}");
+        }
+    }
+    template.push_str("\nOptions:\n{options}{after-help}");
+    let all: Vec<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    let command = command
+        .help_template(template)
+        .after_help(format!(
+            "{EXAMPLES}\n\n{LIMITS}\n\n{CONNECTING}\n\n`keyctl help COMMAND` explains one command with all its flags."
+        ));
+    all.into_iter()
+        .fold(command, |command, name| command.mut_subcommand(name, ended))
+}
+
+/// A command that speaks with the edge says how, and so do the commands under it.
+fn ended(command: Command) -> Command {
+    let below: Vec<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    let connects = command.get_arguments().any(|arg| arg.get_id() == "url");
+    let command = if connects {
+        let text = if command.get_arguments().any(|arg| arg.get_id() == "limits") {
+            format!("{LIMITS}\n\n{CONNECTING}")
+        } else {
+            CONNECTING.to_owned()
+        };
+        command.after_help(text)
+    } else {
+        command
+    };
+    below
+        .into_iter()
+        .fold(command, |command, name| command.mut_subcommand(name, ended))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn every_command_stands_in_one_group_of_the_help() {
+        let command = Cli::command();
+        let known: BTreeSet<&str> = command.get_subcommands().map(Command::get_name).collect();
+        let grouped: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, names)| names.to_vec())
+            .collect();
+        assert_eq!(grouped.len(), known.len());
+        assert_eq!(grouped.into_iter().collect::<BTreeSet<_>>(), known);
+    }
+
+    #[test]
+    fn the_examples_of_the_help_are_commands_that_it_takes() {
+        let examples = EXAMPLES.lines().skip(1);
+        for example in examples {
+            let words = example.split('<').next().unwrap_or_default();
+            let parsed = Cli::try_parse_from(words.split_whitespace());
+            assert!(parsed.is_ok(), "{example}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn the_limits_of_the_help_are_limits() {
+        let lines = LIMITS.lines().skip(1).take(5);
+        for line in lines {
+            let spec = line.split_whitespace().next().unwrap_or_default();
+            assert!(crate::limit_spec::parse_limit(spec).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_groups_examples_and_where_the_root_key_comes_from() {
+        let help = super::grouped(Cli::command())
+            .render_long_help()
+            .to_string();
+        for part in [
+            "Many keys:\n",
+            "  create-many",
+            "Examples:\n",
+            "ADMIN_TOKEN",
+            "parallel=4@once",
+            "Exit codes",
+        ] {
+            assert!(help.contains(part), "{part}\n{help}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The flags, and what `--help` says of each.
+
+pub(crate) mod file;
+mod help;
+pub(crate) mod key;
+pub(crate) mod owner;
+pub(crate) mod plan;
+pub(crate) mod report;
+pub(crate) mod root;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use help::grouped;
+
+use crate::idempotency::parse_key;
+use crate::time_spec::parse_duration;
+use file::{BulkArgs, CreateManyArgs, ImportArgs};
+use key::{CreateArgs, CreditsArgs, ListArgs, OneKeyArgs, RotateArgs, UpdateArgs};
+use owner::{OwnerCommand, PurgeArgs};
+use plan::PlanCommand;
+use report::{AuditArgs, UsageArgs, VerifyArgs};
+use root::{RootKeyCommand, RootKeysCommand};
+
+/// Administers the API keys of a whisper-edge deployment.
+#[derive(Debug, Parser)]
+#[command(name = "keyctl", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a key; it is printed once and kept nowhere
+    ///
+    /// The key alone goes to standard output, what is known of it to standard error.
+    Create(Box<CreateArgs>),
+    /// List keys
+    List(ListArgs),
+    /// Show what is known of one key
+    Show(OneKeyArgs),
+    /// Change fields of a key; what is not named stays
+    Update(Box<UpdateArgs>),
+    /// Switch a key on again
+    Enable(OneKeyArgs),
+    /// Switch a key off until it is switched on again; the next request with it is refused
+    Disable(OneKeyArgs),
+    /// Give a key another secret, printed once; the old one works until the overlap ends
+    Rotate(RotateArgs),
+    /// Set what is left of a key's credits, or add to it
+    Credits(CreditsArgs),
+    /// Revoke a key, for good; the very next request with it is refused
+    ///
+    /// Revoking a revoked key changes nothing and succeeds.
+    Revoke(OneKeyArgs),
+
+    /// Make the keys that a file wishes for, through the API
+    ///
+    /// Each key is printed once, as a line of JSON: {"id":…,"name":…,"owner":…,"key":…}. All wishes of a
+    /// call (at most 1,000) are checked before the first is carried out.
+    CreateMany(CreateManyArgs),
+    /// Take in keys that were minted elsewhere, by their SHA-256
+    ///
+    /// The deployment's setting IMPORTED_KEY_PREFIXES must name how such keys begin.
+    Import(Box<ImportArgs>),
+    /// Mint keys on this machine and write the file that `wrangler kv bulk put` takes
+    ///
+    /// For very many keys at once: nothing is sent. The wishes are checked by the rules of the API, and
+    /// the entries are those it would write. Each key is printed once, as a line of JSON.
+    Bulk(BulkArgs),
+
+    /// Plans: what the keys on one have in common
+    Plan {
+        #[command(subcommand)]
+        command: PlanCommand,
+    },
+    /// Owners: the limits that their keys share, and the deletion of everything about one
+    Owner {
+        #[command(subcommand)]
+        command: OwnerCommand,
+    },
+    /// Delete everything about an owner: keys, usage, audit (the same as `owner purge`)
+    PurgeOwner(PurgeArgs),
+
+    /// Draw what was used, by hour or by day: of one key, an owner, a plan, or all
+    Usage(UsageArgs),
+    /// List who changed what, newest first
+    Audit(AuditArgs),
+    /// Ask for the verdict on a key; exit code 1 where it is not valid
+    Verify(VerifyArgs),
+
+    /// Root keys with scopes of their own, made through the API
+    RootKeys {
+        #[command(subcommand)]
+        command: RootKeysCommand,
+    },
+    /// The first root key, the Worker's secret; set with wrangler
+    RootKey {
+        #[command(subcommand)]
+        command: RootKeyCommand,
+    },
+}
+
+impl Command {
+    /// Whether the output is for programs.
+    pub(crate) const fn json(&self) -> bool {
+        match self {
+            Self::Create(args) => args.api.json,
+            Self::List(args) => args.api.json,
+            Self::Show(args) | Self::Enable(args) | Self::Disable(args) | Self::Revoke(args) => {
+                args.api.json
+            }
+            Self::Update(args) => args.api.json,
+            Self::Rotate(args) => args.api.json,
+            Self::Credits(args) => args.api.json,
+            Self::CreateMany(args) => args.api.json,
+            Self::Import(args) => args.api.json,
+            // Its output is JSON in any case, and no answer of the API.
+            Self::Bulk(_) => false,
+            Self::Plan { command } => command.json(),
+            Self::Owner { command } => command.json(),
+            Self::PurgeOwner(args) => args.api.json,
+            Self::Usage(args) => args.api.json,
+            Self::Audit(args) => args.api.json,
+            Self::Verify(args) => args.api.json,
+            Self::RootKeys { command } => command.json(),
+            Self::RootKey {
+                command: RootKeyCommand::Create(args),
+            } => args.json,
+        }
+    }
+}
+
+/// Where the admin API is, and how to speak with it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ApiArgs {
+    /// Address of the edge, as `https://host[:port]`; plain http only on this machine (localhost)
+    #[arg(long, env = "EDGE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// File that holds the root key; goes before the environment variable `ADMIN_TOKEN`
+    #[arg(long, value_name = "PATH")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// How long to wait for an answer in all, as `30s` or `2m`
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+
+    /// Print exactly the API's JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a call that makes or adds something may be repeated.
+#[derive(Debug, Args)]
+pub(crate) struct RepeatArgs {
+    /// Repeat a call whose answer was lost: the key that its error named; the call is carried out once
+    /// at most, and what it made is printed (each call has a random one of its own otherwise)
+    #[arg(long, value_name = "TEXT", value_parser = parse_key)]
+    pub(crate) idempotency_key: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        grouped(Cli::command()).debug_assert();
+    }
+
+    #[test]
+    fn every_flag_and_command_is_explained() {
+        fn walk(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for arg in command.get_arguments() {
+                assert!(
+                    arg.get_help().is_some(),
+                    "{} {}",
+                    command.get_name(),
+                    arg.get_id()
+                );
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&Cli::command());
+    }
+
+    #[test]
+    fn no_flag_takes_the_root_key_itself() {
+        for flag in ["--token", "--root-key", "--admin-token"] {
+            let error = Cli::try_parse_from(["keyctl", "list", flag, "x"]).unwrap_err();
+            assert_eq!(error.kind(), clap::error::ErrorKind::UnknownArgument);
+        }
+    }
+}
