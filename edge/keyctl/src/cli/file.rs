@@ -33,7 +33,7 @@ pub(crate) struct CreateManyArgs {
 pub(crate) struct ImportArgs {
     /// The keys, `-` for standard input: JSON lines, or a JSON array, of
     /// {"hash":…,"start":…,"key":{"name":…,…}}
-    #[arg(value_name = "FILE", conflicts_with_all = ["KeyFields", "ExpiryArgs"])]
+    #[arg(value_name = "FILE", conflicts_with_all = ["name", "start", "KeyFields", "ExpiryArgs"])]
     pub(crate) file: Option<PathBuf>,
 
     /// One key instead of a file: SHA-256 of its text, 64 hex digits

@@ -4,8 +4,9 @@ use std::net::{TcpListener, TcpStream};
 
 use edge_core::testing::Memory;
 
+use crate::api::admin_api;
 use crate::program::{Program, end, keyctl};
-use crate::server::{ROOT_KEY, Reply, Server, admin_api};
+use crate::server::{ROOT_KEY, Reply, Server};
 
 #[test]
 fn the_local_run_is_found_in_the_working_directory() {
@@ -121,13 +122,4 @@ fn an_edge_that_never_answers_is_left_after_the_timeout() {
     let ended = keyctl(&server, &["list", "--timeout", "1s"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{ended:?}");
     assert!(ended.stderr.contains("did not answer"), "{ended:?}");
-}
-
-#[test]
-fn a_creation_without_an_answer_leaves_the_doubt_with_the_administrator() {
-    let server = Server::start(|_| Reply::Silence);
-    let ended = keyctl(&server, &["create", "--name", "a", "--timeout", "1s"]);
-    assert_eq!(ended.code, 3, "{ended:?}");
-    assert!(ended.stderr.contains("keyctl list"), "{ended:?}");
-    assert_eq!(server.requests().len(), 1, "a creation is never repeated");
 }

@@ -3,6 +3,32 @@
 use crate::program::{Ended, keyctl};
 use crate::server::{Reply, Server};
 
+/// One of every kind that reads an answer.
+const COMMANDS: [&str; 22] = [
+    "list",
+    "list --json",
+    "list --all",
+    "show key_1",
+    "create --name a",
+    "update key_1 --name a",
+    "enable key_1",
+    "rotate key_1",
+    "credits key_1 --set 1",
+    "import --hash 0000000000000000000000000000000000000000000000000000000000000000 --name a",
+    "plan put a --limit a=1/day",
+    "plan show a",
+    "plan list",
+    "owner show a",
+    "owner limits a --none",
+    "owner purge a --yes",
+    "usage",
+    "usage key_1",
+    "audit",
+    "verify wk_live_1",
+    "root-keys list",
+    "root-keys create --name a --scope admin:*",
+];
+
 fn not_the_api(ended: &Ended) {
     assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{ended:?}");
     assert!(ended.stderr.starts_with("keyctl: "), "{ended:?}");
@@ -15,7 +41,7 @@ fn an_answer_without_end_is_cut_off() {
     let ended = keyctl(&server, &["list"]);
     not_the_api(&ended);
     assert!(
-        ended.stderr.contains("more than 4194304 bytes"),
+        ended.stderr.contains("more than 16777216 bytes"),
         "{ended:?}"
     );
 }
@@ -33,11 +59,10 @@ fn what_is_not_json_of_the_api_is_no_answer() {
         br#"{"data":{},"next_cursor":null}"#,
     ] {
         let server = Server::answering(200, body);
-        not_the_api(&keyctl(&server, &["list"]));
-        not_the_api(&keyctl(&server, &["list", "--json"]));
-        not_the_api(&keyctl(&server, &["list", "--all"]));
-        not_the_api(&keyctl(&server, &["show", "key_1"]));
-        not_the_api(&keyctl(&server, &["create", "--name", "a"]));
+        for command in COMMANDS {
+            let words: Vec<&str> = command.split(' ').collect();
+            not_the_api(&keyctl(&server, &words));
+        }
     }
 }
 
@@ -94,7 +119,15 @@ fn an_unreadable_answer_that_may_hold_a_key_is_not_repeated_to_the_screen() {
     let ended = keyctl(&server, &["create", "--name", "a"]);
     not_the_api(&ended);
     assert!(!ended.stderr.contains("secret"), "{ended:?}");
-    assert!(ended.stderr.contains("keyctl list"), "{ended:?}");
+    assert!(ended.stderr.contains("--idempotency-key"), "{ended:?}");
+}
+
+#[test]
+fn a_creation_that_answers_without_a_key_is_an_error() {
+    let record = serde_json::to_string(&edge_core::testing::record("key_1")).unwrap();
+    let server = Server::answering(201, record);
+    not_the_api(&keyctl(&server, &["create", "--name", "a"]));
+    not_the_api(&keyctl(&server, &["rotate", "key_1", "--json"]));
 }
 
 #[test]

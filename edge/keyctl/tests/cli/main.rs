@@ -2,9 +2,22 @@
 //! answer anything else.
 #![allow(clippy::unwrap_used, clippy::panic)] // The helpers of a test may fail as the test does.
 
+mod api;
+mod audit;
+mod bulk;
 mod connection;
+mod help;
 mod hostile_answers;
 mod keys;
+mod many;
+mod owners;
+mod plans;
 mod program;
+mod repeat;
 mod root_key;
+mod root_keys;
 mod server;
+mod stored;
+mod update;
+mod usage;
+mod verify;

@@ -1,19 +1,15 @@
 //! An HTTP server on a free port, one connection after the other, that records what it was asked.
 
-use std::cell::Cell;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use edge_core::admin::Admin;
-use edge_core::error::EdgeError;
-use edge_core::testing::{FrozenClock, Memory, SeededRng, ready, settings};
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
+use serde_json::Value;
 
-/// The root key that [`admin_api`] takes.
+/// The root key that the tests use.
 pub(crate) const ROOT_KEY: &str = "wkroot_live_test";
 
 /// A request as it came over the wire.
@@ -33,8 +29,18 @@ impl Request {
         Some(&found.1)
     }
 
+    /// The body, which is JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Method and target, as one line.
+    pub(crate) fn line(&self) -> String {
+        format!("{} {}", self.method, self.target)
+    }
+
     /// The value of a query parameter, decoded.
-    fn query(&self, name: &str) -> Option<String> {
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
         let (_, query) = self.target.split_once('?')?;
         let pair = query.split('&').filter_map(|pair| pair.split_once('='));
         let (_, value) = pair.into_iter().find(|(key, _)| *key == name)?;
@@ -69,21 +75,6 @@ impl Reply {
             status,
             headers: vec![("content-type", "application/json".to_owned())],
             body: body.into(),
-        }
-    }
-
-    fn json(status: u16, body: &impl Serialize) -> Self {
-        Self::new(status, serde_json::to_vec(body).unwrap())
-    }
-
-    fn error(error: &EdgeError) -> Self {
-        let answer = error.answer();
-        let mut headers = vec![("x-request-id", "req-1".to_owned())];
-        headers.extend(answer.retry_after.map(|s| ("retry-after", s.to_string())));
-        Self::Answer {
-            status: answer.status,
-            headers,
-            body: answer.body().into_bytes(),
         }
     }
 }
@@ -227,38 +218,18 @@ fn read(connection: &TcpStream) -> Option<Request> {
     Some(request)
 }
 
-/// The admin API: edge-core's rules on storage in memory, as the Worker has them on KV and objects.
-pub(crate) fn admin_api(memory: Memory) -> Server {
-    let settings = settings();
-    let clock = FrozenClock(Cell::new(1_790_000_000_000));
-    let mut rng = SeededRng::new(1);
-    Server::start(move |request| {
-        let admin = Admin {
-            store: &memory,
-            limiter: &memory,
-            clock: &clock,
-            settings: &settings,
-        };
-        if request.header("authorization") != Some(&format!("Bearer {ROOT_KEY}")) {
-            return Reply::error(&EdgeError::InvalidKey);
-        }
-        let path = request.target.split('?').next().unwrap_or_default();
-        let id = path
-            .strip_prefix("/admin/keys/")
-            .map(|id| percent_decode_str(id).decode_utf8().unwrap().into_owned());
-        let result = match (request.method.as_str(), id) {
-            ("POST", None) => ready(admin.create(&request.body, &mut rng))
-                .map(|created| Reply::json(201, &created)),
-            ("GET", None) => ready(admin.list(
-                request.query("owner").as_deref(),
-                request.query("cursor").as_deref(),
-                request.query("limit").as_deref(),
-            ))
-            .map(|list| Reply::json(200, &list)),
-            ("GET", Some(id)) => ready(admin.get(&id)).map(|record| Reply::json(200, &record)),
-            ("DELETE", Some(id)) => ready(admin.revoke(&id)).map(|_| Reply::new(204, "")),
-            _ => Err(EdgeError::UnknownRoute),
-        };
-        result.unwrap_or_else(|error| Reply::error(&error))
-    })
+/// The answer of another server to the same request, as it comes over the wire.
+pub(crate) fn passed_on(address: &str, request: &Request) -> Vec<u8> {
+    let mut connection = TcpStream::connect(address).unwrap();
+    let mut head = Vec::new();
+    write!(head, "{} {} HTTP/1.1\r\n", request.method, request.target).unwrap();
+    for (name, value) in &request.headers {
+        write!(head, "{name}: {value}\r\n").unwrap();
+    }
+    head.extend(b"\r\n");
+    connection.write_all(&head).unwrap();
+    connection.write_all(&request.body).unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).unwrap();
+    answer
 }
