@@ -43,11 +43,11 @@ pub(crate) enum Error {
     )]
     ImportUnconfirmed(Box<Self>),
     /// One of the calls that a file needs.
-    #[error("entries {first} to {last}: {cause}\n{done} keys were made before")]
+    #[error("entries {first} to {last}: {cause}\n{hint}")]
     Part {
         first: usize,
         last: usize,
-        done: usize,
+        hint: String,
         cause: Box<Self>,
     },
     /// The verdict on a key.

@@ -278,7 +278,7 @@ mod tests {
         let read = settings("acme").unwrap();
         let key = read.key_format.mint(None, &mut SystemRng).unwrap();
         assert!(key.reveal().starts_with("acme_test_"));
-        assert_eq!(read.default_limits, [limit.clone()]);
+        assert_eq!(read.default_limits, std::slice::from_ref(&limit));
         let error = settings("NO").unwrap_err().to_string();
         assert!(error.starts_with("--prefix: "), "{error}");
     }

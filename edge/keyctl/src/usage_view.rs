@@ -1,6 +1,6 @@
 //! A report of usage as a drawing: one line for each hour or day, then the totals.
 
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::UnicodeWidthStr;
 
 use crate::bars::bar;
 use crate::table::{columns, details, printable};
@@ -25,21 +25,24 @@ pub(crate) struct Canvas {
 pub(crate) fn draw(report: &UsageReport, canvas: Canvas) -> String {
     let by_day = report.by == "day";
     let parts = filled(report, if by_day { 86_400 } else { 3_600 });
-    let mut text = format!(
+    let title = format!(
         "{} to {}, by {}\n",
         utc(report.from),
         utc(report.to),
         printable(&report.by)
     );
     if report.total.requests == 0 && report.data.is_empty() {
-        text.push_str("nothing was used\n");
-        return text;
+        return title + "nothing was used\n";
     }
-    text.push('\n');
-    text.push_str(&chart(&parts, &report.total, by_day, canvas));
-    text.push('\n');
-    text.push_str(&outcomes(&report.total));
-    text
+    // What the cells of a bar stand for.
+    let (solid, light) = if canvas.ascii {
+        ('#', '.')
+    } else {
+        ('█', '░')
+    };
+    let chart = chart(&parts, &report.total, by_day, canvas);
+    let outcomes = outcomes(&report.total);
+    format!("{title}{solid} served  {light} not served\n\n{chart}\n{outcomes}")
 }
 
 /// The parts in order, with the empty ones between them where they are not too many.
@@ -252,20 +255,20 @@ mod tests {
             "2026-09-21 14:00:00 UTC to 2026-09-21 18:00:00 UTC, by hour"
         );
         assert!(
-            lines[2].starts_with("UTC ") && lines[2].ends_with("P99"),
+            lines[3].starts_with("UTC ") && lines[3].ends_with("P99"),
             "{text}"
         );
-        assert!(lines[3].starts_with("2026-09-21 14:00  ####"), "{text}");
+        assert!(lines[4].starts_with("2026-09-21 14:00  ####"), "{text}");
         assert!(
-            lines[3].ends_with("1,000   1,000  1.5 min  90 ms  1.4 s  3 min"),
+            lines[4].ends_with("1,000   1,000  1.5 min  90 ms  1.4 s  3 min"),
             "{text}"
         );
         assert!(
-            lines[4].starts_with("2026-09-21 15:00   "),
+            lines[5].starts_with("2026-09-21 15:00   "),
             "an empty hour: {text}"
         );
-        assert!(lines[5].contains("##") && lines[5].contains(".."), "{text}");
-        assert!(lines[7].starts_with("total  "), "{text}");
+        assert!(lines[6].contains("##") && lines[6].contains(".."), "{text}");
+        assert!(lines[8].starts_with("total  "), "{text}");
         assert!(text.contains("served        1,250\nrate_limited  250\nuploads       2.0 MiB\n"));
         assert!(text.is_ascii());
     }
@@ -279,7 +282,7 @@ mod tests {
                 ascii: false,
             };
             let text = draw(&report, canvas);
-            let widest = text.lines().map(|line| line.width()).max().unwrap();
+            let widest = text.lines().map(UnicodeWidthStr::width).max().unwrap();
             assert!(
                 widest <= width && widest + 3 > width,
                 "{width}: {widest}\n{text}"
@@ -295,9 +298,9 @@ mod tests {
             ascii: true,
         };
         let mut long = report(&[(0, 1, 1), (5_000, 1, 1)], 8_000);
-        assert_eq!(draw(&long, canvas).lines().count(), 10);
+        assert_eq!(draw(&long, canvas).lines().count(), 11);
         long.to = u64::MAX;
-        assert_eq!(draw(&long, canvas).lines().count(), 10);
+        assert_eq!(draw(&long, canvas).lines().count(), 11);
         let empty = report(&[], 4);
         assert!(draw(&empty, canvas).contains("nothing was used"));
     }

@@ -129,6 +129,15 @@ mod tests {
     }
 
     #[test]
+    fn the_list_of_commands_fits_a_terminal_of_80_columns() {
+        for command in Cli::command().get_subcommands() {
+            let about = command.get_about().map(ToString::to_string);
+            let columns = 15 + about.unwrap_or_default().chars().count();
+            assert!(columns <= 80, "{}", command.get_name());
+        }
+    }
+
+    #[test]
     fn the_examples_of_the_help_are_commands_that_it_takes() {
         let examples = EXAMPLES.lines().skip(1);
         for example in examples {

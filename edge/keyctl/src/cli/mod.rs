@@ -46,9 +46,13 @@ pub(crate) enum Command {
     Update(Box<UpdateArgs>),
     /// Switch a key on again
     Enable(OneKeyArgs),
-    /// Switch a key off until it is switched on again; the next request with it is refused
+    /// Switch a key off until it is switched on again
+    ///
+    /// The very next request with it is refused.
     Disable(OneKeyArgs),
-    /// Give a key another secret, printed once; the old one works until the overlap ends
+    /// Give a key another secret, printed once and kept nowhere
+    ///
+    /// The old secret works until the overlap ends, or not at all any more.
     Rotate(RotateArgs),
     /// Set what is left of a key's credits, or add to it
     Credits(CreditsArgs),
@@ -60,15 +64,22 @@ pub(crate) enum Command {
     /// Make the keys that a file wishes for, through the API
     ///
     /// Each key is printed once, as a line of JSON: {"id":…,"name":…,"owner":…,"key":…}. All wishes of a
-    /// call (at most 1,000) are checked before the first is carried out.
+    /// call (at most 1,000) are checked before the first is carried out. An entry of the file has the
+    /// fields of `POST /admin/keys`:
+    ///
+    /// {"name":"ci","owner":"acme","plan":"pro","expires_at":1800000000,"metadata":{"team":"a"}}
+    ///
+    /// {"name":"app","limits":[{"name":"day","kind":"quota","limit":1000,"period":"day"}]}
     CreateMany(CreateManyArgs),
     /// Take in keys that were minted elsewhere, by their SHA-256
     ///
-    /// The deployment's setting IMPORTED_KEY_PREFIXES must name how such keys begin.
-    Import(Box<ImportArgs>),
-    /// Mint keys on this machine and write the file that `wrangler kv bulk put` takes
+    /// The deployment's setting IMPORTED_KEY_PREFIXES must name how such keys begin. An entry of a file:
     ///
-    /// For very many keys at once: nothing is sent. The wishes are checked by the rules of the API, and
+    /// {"hash":"9f86d081…","start":"sk-4fQz","key":{"name":"old-app","plan":"pro"}}
+    Import(Box<ImportArgs>),
+    /// Mint keys on this machine, for `wrangler kv bulk put`
+    ///
+    /// For very many keys at once: writes the file that wrangler takes, and sends nothing. The wishes are checked by the rules of the API, and
     /// the entries are those it would write. Each key is printed once, as a line of JSON.
     Bulk(BulkArgs),
 
@@ -77,15 +88,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PlanCommand,
     },
-    /// Owners: the limits that their keys share, and the deletion of everything about one
+    /// Owners: limits that keys share, deletion of everything about one
     Owner {
         #[command(subcommand)]
         command: OwnerCommand,
     },
-    /// Delete everything about an owner: keys, usage, audit (the same as `owner purge`)
+    /// Delete everything about an owner (the same as `owner purge`)
     PurgeOwner(PurgeArgs),
 
-    /// Draw what was used, by hour or by day: of one key, an owner, a plan, or all
+    /// Draw what was used, of one key, an owner, a plan, or all
     Usage(UsageArgs),
     /// List who changed what, newest first
     Audit(AuditArgs),

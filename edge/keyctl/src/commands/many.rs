@@ -45,10 +45,12 @@ pub(crate) fn create_many(args: &CreateManyArgs, out: &mut impl Write) -> Result
         let made = make(&client, part, &repeat)
             .and_then(|answer| tell(&client, &answer, json, &mut sink, &repeat));
         if let Err(cause) = made {
-            if done == 0 && cause.refusal().is_some_and(|r| r.status < 500) {
+            if done == 0 {
+                // Nothing is told yet, and the same command is to find the place free.
                 sink.discard();
             }
-            return Err(in_part(cause, done, part.len(), entries.len()));
+            let hint = made_before(done, &cause, &repeat, args.keys_out.is_some());
+            return Err(in_part(cause, done, part.len(), entries.len(), hint));
         }
         done += part.len();
     }
@@ -130,7 +132,11 @@ pub(crate) fn import(args: ImportArgs, out: &mut impl Write) -> Result<(), Error
             .send_json::<Made>(&Method::POST, &path, &Entries { keys: part })
             .map_err(doubtful)
             .and_then(|answer| Ok(show_imported(&answer, args.api.json, done == 0, out)?));
-        taken.map_err(|cause| in_part(cause, done, part.len(), entries.len()))?;
+        taken.map_err(|cause| {
+            let next = done + 1;
+            let hint = format!("{done} keys were imported before: go on from entry {next}");
+            in_part(cause, done, part.len(), entries.len(), hint)
+        })?;
         done += part.len();
     }
     note(&format!("{done} keys imported."));
@@ -168,15 +174,34 @@ fn show_imported(
     out.flush()
 }
 
+/// How to go on after the keys that were made before an error.
+fn made_before(done: usize, cause: &Error, repeat: &Repeat, to_file: bool) -> String {
+    let settled = !matches!(cause, Error::Unconfirmed { .. } | Error::KeyNotShown { .. });
+    let next = if settled {
+        let (next, key) = (done + 1, &repeat.key);
+        format!(
+            ": correct the file from entry {next} on, and run the same command with `--idempotency-key {key}` (nothing is made twice)"
+        )
+    } else {
+        String::new()
+    };
+    let place = if to_file && done > 0 {
+        "; it tells all of them again, so give it another --keys-out"
+    } else {
+        ""
+    };
+    format!("{done} keys were made before{next}{place}")
+}
+
 /// Says of which entries an error is, where a file took several calls.
-fn in_part(cause: Error, done: usize, part: usize, all: usize) -> Error {
+fn in_part(cause: Error, done: usize, part: usize, all: usize, hint: String) -> Error {
     if part == all {
         return cause;
     }
     Error::Part {
         first: done + 1,
         last: done + part,
-        done,
+        hint,
         cause: Box::new(cause),
     }
 }
@@ -217,8 +242,8 @@ mod tests {
 
     #[test]
     fn a_file_is_cut_by_number_and_by_bytes() {
-        assert_eq!(sizes(&entries(&[10; 2_500])), [1_000, 1_000, 500]);
-        assert_eq!(sizes(&entries(&[10; 1_000])), [1_000]);
+        assert_eq!(sizes(&entries(&vec![10; 2_500])), [1_000, 1_000, 500]);
+        assert_eq!(sizes(&entries(&vec![10; 1_000])), [1_000]);
         assert_eq!(sizes(&[]), [0; 0]);
         let half = MAX_BODY_BYTES / 2 - 100;
         assert_eq!(sizes(&entries(&[half, half, half])), [2, 1]);
@@ -227,7 +252,7 @@ mod tests {
 
     #[test]
     fn every_part_fits_into_a_body() {
-        let many = entries(&[3_000; 2_000]);
+        let many = entries(&vec![3_000; 2_000]);
         for part in parts(&many) {
             let body = serde_json::to_vec(&Entries { keys: part }).unwrap();
             assert!(body.len() <= MAX_BODY_BYTES);

@@ -18,6 +18,7 @@ mod root_key;
 mod root_keys;
 mod server;
 mod stored;
+mod terminal;
 mod update;
 mod usage;
 mod verify;

@@ -141,6 +141,35 @@ fn what_was_made_before_a_failure_is_told_and_the_rest_can_be_had() {
 }
 
 #[test]
+fn after_a_refused_entry_the_corrected_file_makes_nothing_twice() {
+    let server = admin_api(Memory::default());
+    let program = Program::new();
+    let good = wishes(1_000);
+    program.write("wishes", &format!("{good}{}", "{\"name\":\"\"}\n"));
+    let refused = run(&program, &server, "create-many wishes");
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    let first = lines(&refused.stdout);
+    assert_eq!(first.len(), 1_000);
+    assert!(
+        refused.stderr.contains("from entry 1001 on"),
+        "{}",
+        refused.stderr
+    );
+    let (_, hint) = refused.stderr.split_once("`--idempotency-key ").unwrap();
+    let key = hint.split('`').next().unwrap();
+
+    program.write("wishes", &format!("{good}{}", "{\"name\":\"z\"}\n"));
+    let command = format!("create-many wishes --idempotency-key {key}");
+    let whole = run(&program, &server, &command);
+    assert_eq!(whole.code, 0, "{}", whole.stderr);
+    let whole = lines(&whole.stdout);
+    assert_eq!(
+        (&whole[..1_000], &whole[1_000]["name"]),
+        (&first[..], &json!("z"))
+    );
+}
+
+#[test]
 fn wrong_files_are_refused_before_anything_is_sent() {
     let server = admin_api(Memory::default());
     let program = Program::new();

@@ -34,20 +34,20 @@ fn a_report_is_drawn_in_ascii_where_no_terminal_is() {
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert!(ended.stdout.is_ascii(), "{ended:?}");
     assert!(
-        lines[3].starts_with("2026-09-21 14:00  ########"),
+        lines[4].starts_with("2026-09-21 14:00  ########"),
         "{ended:?}"
     );
     assert!(
-        lines[3].contains("40      40  2.0 h  362 ms  724 ms  2.0 s"),
+        lines[4].contains("40      40  2.0 h  362 ms  724 ms  2.0 s"),
         "{ended:?}"
     );
-    assert!(lines[4].starts_with("2026-09-21 15:00 "), "{ended:?}");
+    assert!(lines[5].starts_with("2026-09-21 15:00 "), "{ended:?}");
     assert!(
-        lines[5].contains("#.") && lines[5].contains(" 20 "),
+        lines[6].contains("#.") && lines[6].contains(" 20 "),
         "{ended:?}"
     );
     assert!(
-        lines[6].starts_with("total ") && lines[6].contains(" 60 "),
+        lines[7].starts_with("total ") && lines[7].contains(" 60 "),
         "{ended:?}"
     );
     assert!(
