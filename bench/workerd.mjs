@@ -39,7 +39,12 @@ const mf = new Miniflare(
     bindings,
     ...(offline && { outboundService: refuse }),
     kvNamespaces: { KEYS: "keys" },
-    ...(script.limiter && { durableObjects: { LIMITER: { className: "Limiter", useSQLite: true } } }),
+    ...(script.limiter && {
+      durableObjects: {
+        LIMITER: { className: "Limiter", useSQLite: true },
+        ...(script.directory && { DIRECTORY: { className: "Directory", useSQLite: true } }),
+      },
+    }),
     resourcePersistencePath: state,
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     // Each Worker writes its log lines; nobody prints them here.

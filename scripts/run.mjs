@@ -196,6 +196,32 @@ function sampleFile() {
   return join(folder, name);
 }
 
+/** Everything wrangler keeps stays in the state folder, and it asks nobody outside. */
+const WRANGLER = {
+  XDG_CONFIG_HOME: join(STATE, "wrangler-config"),
+  WRANGLER_WRITE_LOGS: "false",
+  WRANGLER_REGISTRY_PATH: join(STATE, "wrangler-registry"),
+  WRANGLER_CACHE_DIR: join(STATE, "wrangler-cache"),
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+};
+
+/** Brings the local database's tables up to date; nothing to do when they are. */
+async function migrate() {
+  const migrations = readdirSync(join(ROOT, "edge", "migrations")).sort().join(" ");
+  if (readSettings("database").MIGRATIONS === migrations) return;
+  const wrangler = start("database", "wrangler", [
+    "d1", "migrations", "apply", "DB", "--local", "--persist-to", join(STATE, "state"),
+  ], { ...WRANGLER, CI: "1" });
+  const how = await wrangler.exited;
+  // It has ended as it should; the others are watched.
+  started.splice(started.indexOf(wrangler), 1);
+  if (how !== "ended with status 0") throw new Failure(`the local database's tables could not be made: wrangler ${how}; its log is above`);
+  writeSettings("database", { MIGRATIONS: migrations });
+}
+
 async function main() {
   const inferencePort = await freePort("INFERENCE_PORT", "9000");
   const edgePort = await freePort("EDGE_PORT", "8787");
@@ -212,6 +238,7 @@ async function main() {
     ...(process.env.WHISPER_MODEL && { MODELS: process.env.WHISPER_MODEL }),
   });
 
+  await migrate();
   const service = start("inference", process.env.INFERENCE_BIN, ["serve"], {
     INFERENCE_LISTEN: `${HOST}:${inferencePort}`,
     EDGE_SIGNING_SECRETS: secrets.EDGE_SIGNING_SECRETS,
@@ -221,17 +248,7 @@ async function main() {
     "dev", "--local", "--ip", HOST, "--port", String(edgePort), "--inspector-port", "0",
     "--persist-to", join(STATE, "state"), "--env-file", join(STATE, "worker-secrets"),
     "--show-interactive-dev-session=false",
-  ], {
-    // Everything wrangler keeps stays in the state folder, and it asks nobody outside.
-    XDG_CONFIG_HOME: join(STATE, "wrangler-config"),
-    WRANGLER_WRITE_LOGS: "false",
-    WRANGLER_REGISTRY_PATH: join(STATE, "wrangler-registry"),
-    WRANGLER_CACHE_DIR: join(STATE, "wrangler-cache"),
-    CLOUDFLARE_CF_FETCH_ENABLED: "false",
-    WRANGLER_SEND_METRICS: "false",
-    WRANGLER_SEND_ERROR_REPORTS: "false",
-    WRANGLER_HIDE_BANNER: "true",
-  });
+  ], WRANGLER);
   await Promise.all([untilReady(service, `${inference}/readyz`), untilReady(worker, `${edge}/healthz`)]);
 
   const sample = sampleFile();

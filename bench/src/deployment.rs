@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use edge_core::api_key::{KeyEnv, KeyFormat};
-use edge_core::key_record::{KeyRecord, Scope};
-use edge_core::limit::{Limit, MAX_COUNT, Rule};
+use edge_core::key_record::KeyRecord;
+use edge_core::limit::{Limit, MAX_COUNT, Rule, Unit};
 use edge_core::ports::{Rng, RngError};
+use edge_core::scope::Scope;
 
 use crate::error::Error;
 use crate::workerd::{Script, Worker};
@@ -31,27 +32,23 @@ impl Key {
     pub(crate) fn mint() -> Result<Self, Error> {
         let failed = || Error::Unexpected("minting a key".to_owned());
         let format = KeyFormat::new("wk", KeyEnv::Live).ok_or_else(failed)?;
-        let key = format.mint(&mut SystemRng).map_err(|_| failed())?;
+        let key = format.mint(None, &mut SystemRng).map_err(|_| failed())?;
         let record = KeyRecord {
             id: "key_bench".to_owned(),
             name: "bench".to_owned(),
             start: key.start().to_owned(),
             owner: Some("bench".to_owned()),
-            scopes: Scope::ALL.to_vec(),
-            models: vec!["*".to_owned()],
+            scopes: Some(Scope::ALL.to_vec()),
+            models: Some(vec!["*".to_owned()]),
             limits: vec![Limit {
                 name: "minute".to_owned(),
                 rule: Rule::Rate {
+                    unit: Unit::Requests,
                     limit: MAX_COUNT,
                     window_seconds: 60,
                 },
             }],
-            enabled: true,
-            created_at: 0,
-            expires_at: None,
-            revoked_at: None,
-            metadata: None,
-            version: 1,
+            ..KeyRecord::blank(0)
         };
         let json = serde_json::to_string(&record)
             .map_err(|error| Error::Unexpected(format!("record of a key: {error}")))?;

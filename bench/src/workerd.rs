@@ -24,6 +24,8 @@ pub(crate) struct Script {
     wasm: Option<PathBuf>,
     /// Whether it has the class `Limiter`.
     limiter: bool,
+    /// Whether it has the class `Directory`.
+    directory: bool,
 }
 
 impl Script {
@@ -33,6 +35,7 @@ impl Script {
             path: folder.join("worker.js"),
             wasm: Some(folder.join("index_bg.wasm")),
             limiter: true,
+            directory: true,
         }
     }
 
@@ -42,6 +45,7 @@ impl Script {
             path,
             wasm: None,
             limiter: true,
+            directory: false,
         }
     }
 
@@ -51,6 +55,7 @@ impl Script {
             path,
             wasm: None,
             limiter: false,
+            directory: false,
         }
     }
 }

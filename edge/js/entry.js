@@ -1,9 +1,12 @@
 // The Worker's entry: what workerd calls. JavaScript waits, Rust decides: every step between two waits is
 // one synchronous call into wasm (edge/src/steps.rs). So nothing of a request lives in wasm memory while it
 // waits, and one whose caller leaves, whose promises then never settle, leaves nothing behind there.
-import { DurableObject } from "cloudflare:workers";
-import { admitted, failed, forwarded, LimiterObject, lookedUp, start } from "./index.js";
+import { admitted, failed, forwarded, lookedUp, start } from "./index.js";
 import { forward } from "./forward.js";
+import { endOf, settle } from "./settle.js";
+
+export { Directory } from "./directory.js";
+export { Limiter } from "./limiter.js";
 
 const INTERNAL =
   '{"error":{"message":"Something failed here.","type":"server_error","param":null,"code":"internal_error"}}';
@@ -13,6 +16,7 @@ const LOOK_UP = 1;
 const ADMIT = 2;
 const CONFIGURE = 3;
 const FORWARD = 4;
+const LOOK_UP_PLAN = 5;
 
 /** Oldest copy of a key's record that a location may answer from, in seconds: KV's least. */
 const CACHE_TTL = 30;
@@ -20,10 +24,21 @@ const CACHE_TTL = 30;
 /** A request on its way. The Rust side fills it through glue.js. */
 class Call {
   route = "";
-  /** Name of the key's record in KV, its id, the record's text. */
+  /** Name of what is to be read from KV; the key's id, its record's text, its hash. */
   entry = "";
   keyId = "";
   record = "";
+  hash = "";
+  /** What the limiter is told: weight, generation of the secret, refusals from memory, and their kind. */
+  cost = 1;
+  generation = 1;
+  refused = 0;
+  refusal = 0;
+  /** For a request with audio: how long its lease lasts. Whether it was admitted. */
+  leaseMs = 0;
+  leased = false;
+  /** A web origin that may read the answer. */
+  origin = "";
   /** The limiter's packed answer. */
   packed = "";
   configured = false;
@@ -33,9 +48,10 @@ class Call {
   code = "";
   cause = "";
 
-  constructor(request, env) {
+  constructor(request, env, ctx) {
     this.request = request;
     this.env = env;
+    this.ctx = ctx;
     this.id = crypto.randomUUID();
     this.start = Date.now();
   }
@@ -63,6 +79,22 @@ async function drain(request) {
   await request.body.pipeTo(nowhere, { signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => {});
 }
 
+const ADMITTED = "A".charCodeAt(0);
+
+/** Asks the key's object. The lease of a request with audio begins with its yes. */
+async function admit(call) {
+  const { cost, generation, refused, refusal, leaseMs } = call;
+  const object = call.env.LIMITER.getByName(call.keyId);
+  if (leaseMs === 0) return object.admit(cost, generation, refused, refusal);
+  const packed = await object.admitUpload(cost, generation, refused, refusal, call.id, leaseMs);
+  if (packed.charCodeAt(0) === ADMITTED) {
+    call.leased = true;
+    // Before the caller can leave: the end is heard of even when nobody waits for the answer.
+    call.ctx.waitUntil(endOf(call));
+  }
+  return packed;
+}
+
 /** Runs a request to its response. */
 async function drive(call) {
   const decidedOn = parts(call);
@@ -75,13 +107,16 @@ async function drive(call) {
         case LOOK_UP:
           came = await call.env.KEYS.get(call.entry, { cacheTtl: CACHE_TTL });
           break;
+        case LOOK_UP_PLAN:
+          came = await call.env.KEYS.get(call.entry, { cacheTtl: CACHE_TTL });
+          break;
         case CONFIGURE:
-          await call.env.LIMITER.getByName(call.keyId).configure(JSON.stringify(JSON.parse(call.record).limits));
+          await call.env.LIMITER.getByName(call.keyId).adopt(call.record, call.hash);
           call.configured = true;
         // Asked again, now that it has limits.
         // falls through
         case ADMIT:
-          call.packed = await call.env.LIMITER.getByName(call.keyId).admit(1);
+          call.packed = await admit(call);
           came = call.packed.charCodeAt(0);
           break;
         case FORWARD:
@@ -94,7 +129,10 @@ async function drive(call) {
     }
     switch (next) {
       case LOOK_UP:
-        next = lookedUp(call, decidedOn, came ?? undefined, Date.now());
+        next = lookedUp(call, decidedOn, came ?? undefined, undefined, Date.now());
+        break;
+      case LOOK_UP_PLAN:
+        next = lookedUp(call, decidedOn, call.record, came ?? "", Date.now());
         break;
       case FORWARD:
         next = forwarded(call, came, call.outgoing.host, Date.now());
@@ -107,13 +145,14 @@ async function drive(call) {
 }
 
 export default {
-  async fetch(request, env) {
-    const call = new Call(request, env);
+  async fetch(request, env, ctx) {
+    const call = new Call(request, env, ctx);
     try {
-      const response = await drive(call);
+      const response = settle(call, await drive(call));
       await drain(request);
       return response;
     } catch (error) {
+      call.end?.(500);
       // A panic (panic=unwind): this request ends here, every other goes on.
       console.error(JSON.stringify({ level: "error", msg: "panic", request_id: call.id, cause: String(error) }));
       return new Response(INTERNAL, {
@@ -124,36 +163,3 @@ export default {
   },
 };
 
-/**
- * A key's limiter: the authority for its limits and its revocation. The rules are in Rust; this class
- * exists because workerd hands remote calls only to what extends its DurableObject.
- *
- * Atomicity: every method below is synchronous from reading the state to writing it. Nothing else runs
- * in between, and the output gate holds the answer back until the write is on disk.
- */
-export class Limiter extends DurableObject {
-  #object = null;
-
-  /** Runs one step on the state; after a failure the state is read from storage again. */
-  #step(act) {
-    try {
-      this.#object ??= new LimiterObject(this.ctx.storage.sql);
-      return act(this.#object);
-    } catch (error) {
-      this.#object = null;
-      throw error;
-    }
-  }
-
-  admit(cost) {
-    return this.#step((object) => object.admit(Date.now(), cost));
-  }
-
-  configure(limits) {
-    return this.#step((object) => object.configure(limits));
-  }
-
-  revoke() {
-    return this.#step((object) => object.revoke(Date.now()));
-  }
-}

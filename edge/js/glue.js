@@ -30,10 +30,37 @@ export function lookUp(call, entry) {
   call.entry = entry;
 }
 
-/** The next step: ask this key's object. The record stays with the call, should memory forget it. */
-export function setKey(call, keyId, record) {
+/** The next step: read a plan; the record waits for it here. */
+export function lookUpPlan(call, entry, record) {
+  call.entry = entry;
+  call.record = record;
+}
+
+/**
+ * The next step: ask this key's object. The record stays with the call, should memory forget it.
+ * `leaseMs` is 0 for a request without audio.
+ */
+export function setKey(call, keyId, record, cost, generation, refused, refusal, leaseMs) {
   call.keyId = keyId;
   call.record = record;
+  call.cost = cost;
+  call.generation = generation;
+  call.refused = refused;
+  call.refusal = refusal;
+  call.leaseMs = leaseMs;
+}
+
+export function setHash(call, hash) {
+  call.hash = hash;
+}
+
+export function setOrigin(call, origin) {
+  call.origin = origin;
+}
+
+/** A header of the request that is seldom looked at; empty where it is not there. */
+export function header(call, name) {
+  return call.request.headers.get(name) ?? "";
 }
 
 /** The next step: send this to a host. */
@@ -45,19 +72,32 @@ export function setPacked(call, packed) {
   call.packed = packed;
 }
 
-export function configure(call, keyId, limits) {
-  return call.env.LIMITER.getByName(keyId).configure(limits);
+/** Asks an object: `binding` is LIMITER or DIRECTORY, `args` a JSON array. A promise of a JSON text. */
+export async function ask(call, binding, name, method, args) {
+  const answer = await call.env[binding].getByName(name)[method](...JSON.parse(args));
+  return typeof answer === "string" ? answer : JSON.stringify(answer ?? null);
 }
 
-export function revoke(call, keyId) {
-  return call.env.LIMITER.getByName(keyId).revoke();
+/** Asks the database: rows, or what a batch changed, as a JSON text. `statements`: `[[sql, ...values], ...]`. */
+export async function query(call, statements) {
+  const prepared = JSON.parse(statements).map(([sql, ...values]) => call.env.DB.prepare(sql).bind(...values));
+  const results = await call.env.DB.batch(prepared);
+  return JSON.stringify(results.map(({ results: rows, meta }) => ({ rows, changes: meta.changes })));
 }
 
 function setLimits(call, headers) {
   if (call.packed.length > 1) {
-    // Code, wait and name of the limit come before the values.
+    // Code, wait, name and unit of the limit come before the values.
     const fields = call.packed.split("\n");
-    for (let i = 0; i < limitNames.length; i++) headers[limitNames[i]] = fields[i + 3];
+    for (let i = 0; i < limitNames.length; i++) {
+      const value = fields[i + 4];
+      if (value !== "" && value !== undefined) headers[limitNames[i]] = value;
+    }
+  }
+  if (call.origin !== "") {
+    headers["access-control-allow-origin"] = call.origin;
+    headers["access-control-expose-headers"] = "*";
+    headers.vary = "origin";
   }
 }
 
@@ -132,6 +172,11 @@ export async function readBody(call, most) {
  * secret, a body or a header of the caller.
  */
 function log(call, status, code, cause) {
+  call.env.ANALYTICS?.writeDataPoint({
+    indexes: [call.keyId],
+    blobs: [call.route, String(status), code],
+    doubles: [Date.now() - call.start, Number(call.upstream?.headers.get("x-audio-seconds") ?? 0)],
+  });
   if (!logAll && code === "") return;
   const line = {
     level: status >= 500 ? "error" : "info",

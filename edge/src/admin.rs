@@ -1,48 +1,72 @@
-//! `/admin/keys`: the administrator's requests. They are few; this file is plain rather than fast.
+//! `/admin/…` and `/v1/keys/verify`: the administrator's requests. They are few; this file is plain rather
+//! than fast.
 
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
-use edge_core::admin::{Admin, MAX_BODY_BYTES};
+use edge_core::admin::{Admin, AuditFilter, Idempotency, KeyFilter, MAX_BODY_BYTES, UsageFilter};
+use edge_core::admission::{Answer, Code};
 use edge_core::api_key::KeyHash;
+use edge_core::change::Actor;
 use edge_core::error::EdgeError;
 use edge_core::headers::{Credential, credential};
+use edge_core::key_state::record_entry;
+use edge_core::ports::{Clock as _, KeyObjects as _, KeyStore as _};
+use edge_core::scope::AdminScope;
+use edge_core::verify::{Verdict, verify};
 use js_sys::Uint8Array;
 use js_sys::futures::{JsFuture, future_to_promise};
 use serde::Serialize;
 use wasm_bindgen::{JsCast as _, JsValue};
 
-use crate::clock::{RuntimeClock, RuntimeRng};
+use crate::clock::RuntimeRng;
 use crate::deployment::Deployment;
 use crate::glue::{self, Call, UrlSearchParams, thrown};
-use crate::key_store::KvKeyStore;
-use crate::limiter_client::Limiter;
+use crate::ports::Runtime;
 use crate::reply;
 use crate::router::Parts;
 
-/// Answers a request under `/admin/` with the promise of a response.
+/// Answers an administrator's request with the promise of a response.
 ///
 /// Unwind safety: what outlives a panic is the isolate's memory in `Deployment`. Its `RefCell`s are let
 /// go by the unwinding, and no change to what they hold spans a call that can panic.
-pub(crate) fn handle(
-    call: &Call,
-    deployment: &Rc<Deployment>,
-    parts: &Parts<'_>,
-) -> Result<JsValue, EdgeError> {
-    // Before the route: who holds no root key learns nothing about what there is.
-    authorize(deployment, parts)?;
+pub(crate) fn handle(call: &Call, deployment: &Rc<Deployment>, parts: &Parts<'_>) -> JsValue {
     let (call, deployment) = (call.clone(), Rc::clone(deployment));
     let asked = Asked {
         method: parts.method.to_owned(),
         path: parts.path.to_owned(),
         query: parts.query.to_owned(),
+        authorization: parts.authorization.to_owned(),
         content_type: parts.content_type.to_owned(),
+        request_id: parts.request_id.to_owned(),
     };
     let answer = async move {
         let answered = answer_to(&call, &deployment, &asked).await;
         Ok(answered.unwrap_or_else(|error| reply::error(&call, &error)))
     };
-    Ok(future_to_promise(AssertUnwindSafe(answer)).into())
+    future_to_promise(AssertUnwindSafe(answer)).into()
+}
+
+/// Answers a caller who asks for the usage of his own key. See [`handle`] on unwinding.
+pub(crate) fn own_usage(
+    call: &Call,
+    deployment: &Rc<Deployment>,
+    id: &str,
+    query: &str,
+) -> JsValue {
+    let (call, deployment) = (call.clone(), Rc::clone(deployment));
+    let (id, filter) = (id.to_owned(), usage_filter(&Query::read(query)));
+    let answer = async move {
+        let admin = Admin {
+            ports: &Runtime { call: &call },
+            settings: &deployment.settings,
+            actor: Actor::default(),
+        };
+        let report = admin.usage_of(&id, &filter).await;
+        let answered = report.and_then(|report| answer(&call, 200, &report));
+        Ok(answered.unwrap_or_else(|error| reply::error(&call, &error)))
+    };
+    future_to_promise(AssertUnwindSafe(answer)).into()
 }
 
 /// What is decided on, kept while storage is waited for.
@@ -50,7 +74,22 @@ struct Asked {
     method: String,
     path: String,
     query: String,
+    authorization: String,
     content_type: String,
+    request_id: String,
+}
+
+/// A query string's parameters; an empty one is one that is not there.
+struct Query(UrlSearchParams);
+
+impl Query {
+    fn read(query: &str) -> Self {
+        Self(UrlSearchParams::new(query))
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).filter(|value| !value.is_empty())
+    }
 }
 
 async fn answer_to(
@@ -58,66 +97,347 @@ async fn answer_to(
     deployment: &Deployment,
     asked: &Asked,
 ) -> Result<JsValue, EdgeError> {
-    let store = KvKeyStore::new(call).map_err(EdgeError::KeyStoreUnavailable)?;
+    let runtime = Runtime { call };
+    // Before the route: who holds no root key learns nothing about what there is.
+    let (id, scopes) = authorize(call, &runtime, deployment, asked).await?;
     let admin = Admin {
-        store: &store,
-        limiter: &Limiter { call },
-        clock: &RuntimeClock,
+        ports: &runtime,
         settings: &deployment.settings,
+        actor: Actor {
+            id,
+            request_id: asked.request_id.clone(),
+        },
     };
-    let rest = asked
-        .path
-        .strip_prefix("/admin/keys")
-        .ok_or(EdgeError::UnknownRoute)?;
-    match (rest.strip_prefix('/'), asked.method.as_str()) {
-        (None, _) if !rest.is_empty() => Err(EdgeError::UnknownRoute),
-        (None, "POST") => {
+    let may = |scope: AdminScope| {
+        if scope.is_among(&scopes) {
+            Ok(())
+        } else {
+            Err(EdgeError::InsufficientAdminScope(scope))
+        }
+    };
+    let query = Query::read(&asked.query);
+    let path: Vec<&str> = asked.path.split('/').skip(1).collect();
+    let method = asked.method.as_str();
+    match path.as_slice() {
+        ["v1", "keys", "verify"] => {
+            may(AdminScope::Verify)?;
+            only(method, "POST")?;
             let body = read_json(call, asked).await?;
-            answer(call, 201, &admin.create(&body, &mut RuntimeRng).await?)
+            answer(call, 200, &admin.verify_key(&body).await?)
         }
-        (None, "GET") => {
-            let query = UrlSearchParams::new(&asked.query);
-            let (owner, cursor) = (query.get("owner"), query.get("cursor"));
-            let limit = query.get("limit");
-            let list = admin
-                .list(owner.as_deref(), cursor.as_deref(), limit.as_deref())
-                .await?;
-            answer(call, 200, &list)
+        ["admin", "keys", rest @ ..] => {
+            may(AdminScope::Keys)?;
+            keys(call, deployment, &admin, asked, &query, rest).await
         }
-        (None, _) => Err(EdgeError::MethodNotAllowed("GET, POST")),
-        (Some(id), "GET") => answer(call, 200, &admin.get(id).await?),
-        (Some(id), "DELETE") => {
-            let hash = admin.revoke(id).await?;
-            deployment.keys.borrow_mut().forget(&hash);
-            Ok(reply::empty(call, 204))
+        ["admin", "root-keys", rest @ ..] => {
+            may(AdminScope::All)?;
+            root_keys(call, &admin, asked, &query, &scopes, rest).await
         }
-        (Some(_), _) => Err(EdgeError::MethodNotAllowed("GET, DELETE")),
+        ["admin", "plans", rest @ ..] => {
+            may(AdminScope::Plans)?;
+            plans(call, deployment, &admin, asked, rest).await
+        }
+        ["admin", "owners", rest @ ..] => {
+            may(AdminScope::Owners)?;
+            owners(call, deployment, &admin, asked, rest).await
+        }
+        ["admin", "usage"] => {
+            may(AdminScope::Usage)?;
+            only(method, "GET")?;
+            answer(call, 200, &admin.usage(&usage_filter(&query)).await?)
+        }
+        ["admin", "audit"] => {
+            may(AdminScope::Audit)?;
+            only(method, "GET")?;
+            answer(call, 200, &admin.audit(&audit_filter(&query)).await?)
+        }
+        _ => Err(EdgeError::UnknownRoute),
     }
 }
 
-fn authorize(deployment: &Deployment, parts: &Parts<'_>) -> Result<(), EdgeError> {
-    match credential(parts.authorization, "") {
-        Credential::Presented(key)
-            if KeyHash::of(key).eq_constant_time(&deployment.settings.root_key) =>
-        {
-            Ok(())
+async fn keys(
+    call: &Call,
+    deployment: &Deployment,
+    admin: &Admin<'_, Runtime<'_>>,
+    asked: &Asked,
+    query: &Query,
+    rest: &[&str],
+) -> Result<JsValue, EdgeError> {
+    match (rest, asked.method.as_str()) {
+        ([], "POST") => {
+            let body = read_json(call, asked).await?;
+            let idem = idempotency(call, &body)?;
+            let made = admin.create(&body, idem.as_ref(), &mut RuntimeRng).await?;
+            answer(call, 201, &made)
         }
-        Credential::Presented(_) => Err(EdgeError::InvalidKey),
-        Credential::Missing | Credential::Conflicting => Err(EdgeError::MissingKey),
+        ([], "GET") => answer(call, 200, &admin.list(false, &key_filter(query)).await?),
+        ([], _) => Err(EdgeError::MethodNotAllowed("GET, POST")),
+        (["bulk"], "POST") => {
+            let body = read_json(call, asked).await?;
+            let idem = idempotency(call, &body)?;
+            let made = admin
+                .create_many(&body, idem.as_ref(), &mut RuntimeRng)
+                .await?;
+            answer(call, 201, &made)
+        }
+        (["import"], "POST") => {
+            let body = read_json(call, asked).await?;
+            answer(call, 201, &admin.import(&body, &mut RuntimeRng).await?)
+        }
+        (["bulk" | "import"], _)
+        | ([_, "rotate" | "credits"], "GET" | "PUT" | "PATCH" | "DELETE") => {
+            Err(EdgeError::MethodNotAllowed("POST"))
+        }
+        ([id], "GET") => answer(call, 200, &admin.get(false, id).await?),
+        ([id], "PATCH") => {
+            let body = read_json(call, asked).await?;
+            let detail = admin.patch(false, id, &body).await?;
+            forget(deployment, None);
+            answer(call, 200, &detail)
+        }
+        ([id], "DELETE") => {
+            let hashes = admin.revoke(false, id).await?;
+            forget(deployment, Some(&hashes));
+            Ok(reply::empty(call, 204))
+        }
+        ([_], _) => Err(EdgeError::MethodNotAllowed("GET, PATCH, DELETE")),
+        ([id, "rotate"], _) => {
+            let body = read_optional_json(call, asked).await?;
+            let idem = idempotency(call, &body)?;
+            let rng = &mut RuntimeRng;
+            let rotated = admin.rotate(false, id, &body, idem.as_ref(), rng).await?;
+            forget(deployment, None);
+            answer(call, 200, &rotated)
+        }
+        ([id, "credits"], _) => {
+            let body = read_json(call, asked).await?;
+            let idem = idempotency(call, &body)?;
+            let left = admin.credits(id, &body, idem.as_ref()).await?;
+            forget(deployment, None);
+            answer(call, 200, &left)
+        }
+        ([id, "usage"], "GET") => {
+            answer(call, 200, &admin.key_usage(id, &usage_filter(query)).await?)
+        }
+        ([_, "usage"], _) => Err(EdgeError::MethodNotAllowed("GET")),
+        _ => Err(EdgeError::UnknownRoute),
     }
+}
+
+async fn root_keys(
+    call: &Call,
+    admin: &Admin<'_, Runtime<'_>>,
+    asked: &Asked,
+    query: &Query,
+    holder: &[AdminScope],
+    rest: &[&str],
+) -> Result<JsValue, EdgeError> {
+    match (rest, asked.method.as_str()) {
+        ([], "POST") => {
+            let body = read_json(call, asked).await?;
+            let idem = idempotency(call, &body)?;
+            let rng = &mut RuntimeRng;
+            let made = admin.create_root(&body, holder, idem.as_ref(), rng).await?;
+            answer(call, 201, &made)
+        }
+        ([], "GET") => answer(call, 200, &admin.list(true, &key_filter(query)).await?),
+        ([], _) => Err(EdgeError::MethodNotAllowed("GET, POST")),
+        ([id], "GET") => answer(call, 200, &admin.get(true, id).await?),
+        ([id], "PATCH") => {
+            let body = read_json(call, asked).await?;
+            answer(call, 200, &admin.patch(true, id, &body).await?)
+        }
+        ([id], "DELETE") => {
+            admin.revoke(true, id).await?;
+            Ok(reply::empty(call, 204))
+        }
+        ([_], _) => Err(EdgeError::MethodNotAllowed("GET, PATCH, DELETE")),
+        ([id, "rotate"], "POST") => {
+            let body = read_optional_json(call, asked).await?;
+            let idem = idempotency(call, &body)?;
+            let rng = &mut RuntimeRng;
+            let rotated = admin.rotate(true, id, &body, idem.as_ref(), rng).await?;
+            answer(call, 200, &rotated)
+        }
+        ([_, "rotate"], _) => Err(EdgeError::MethodNotAllowed("POST")),
+        _ => Err(EdgeError::UnknownRoute),
+    }
+}
+
+async fn plans(
+    call: &Call,
+    deployment: &Deployment,
+    admin: &Admin<'_, Runtime<'_>>,
+    asked: &Asked,
+    rest: &[&str],
+) -> Result<JsValue, EdgeError> {
+    match (rest, asked.method.as_str()) {
+        ([], "GET") => answer(call, 200, &admin.plans().await?),
+        ([], _) => Err(EdgeError::MethodNotAllowed("GET")),
+        ([name], "GET") => answer(call, 200, &admin.plan(name).await?),
+        ([name], "PUT") => {
+            let body = read_json(call, asked).await?;
+            let plan = admin.put_plan(name, &body).await?;
+            deployment.plans.borrow_mut().remove(*name);
+            forget(deployment, None);
+            answer(call, 200, &plan)
+        }
+        ([name], "DELETE") => {
+            admin.delete_plan(name).await?;
+            deployment.plans.borrow_mut().remove(*name);
+            Ok(reply::empty(call, 204))
+        }
+        ([_], _) => Err(EdgeError::MethodNotAllowed("GET, PUT, DELETE")),
+        _ => Err(EdgeError::UnknownRoute),
+    }
+}
+
+async fn owners(
+    call: &Call,
+    deployment: &Deployment,
+    admin: &Admin<'_, Runtime<'_>>,
+    asked: &Asked,
+    rest: &[&str],
+) -> Result<JsValue, EdgeError> {
+    match (rest, asked.method.as_str()) {
+        ([owner], "GET") => answer(call, 200, &admin.owner(&decoded(owner)?).await?),
+        ([owner], "DELETE") => {
+            let purged = admin.purge_owner(&decoded(owner)?).await?;
+            forget(deployment, None);
+            answer(call, 200, &purged)
+        }
+        ([_], _) => Err(EdgeError::MethodNotAllowed("GET, DELETE")),
+        ([owner, "limits"], "PUT") => {
+            let body = read_json(call, asked).await?;
+            let detail = admin.set_owner_limits(&decoded(owner)?, &body).await?;
+            forget(deployment, None);
+            answer(call, 200, &detail)
+        }
+        ([_, "limits"], _) => Err(EdgeError::MethodNotAllowed("PUT")),
+        _ => Err(EdgeError::UnknownRoute),
+    }
+}
+
+/// What this isolate remembers of keys is read anew: of these, or of all. Others do so within a minute.
+fn forget(deployment: &Deployment, hashes: Option<&[KeyHash]>) {
+    let mut keys = deployment.keys.borrow_mut();
+    match hashes {
+        Some(hashes) => hashes.iter().for_each(|hash| keys.forget(hash)),
+        None => keys.clear(),
+    }
+}
+
+/// Who asks, and what he may do. The root key of the deployment's secret may do everything; every other one
+/// is asked of its own object, so that its revocation, too, holds at the very next request.
+async fn authorize(
+    call: &Call,
+    runtime: &Runtime<'_>,
+    deployment: &Deployment,
+    asked: &Asked,
+) -> Result<(String, Vec<AdminScope>), EdgeError> {
+    let key = match credential(&asked.authorization, "") {
+        Credential::Presented(key) => key,
+        Credential::Missing | Credential::Conflicting => return Err(EdgeError::MissingKey),
+    };
+    let settings = &deployment.settings;
+    if KeyHash::of(key).eq_constant_time(&settings.root_key) {
+        return Ok(("root".to_owned(), vec![AdminScope::All]));
+    }
+    let key = settings.key_format.parse_root(key);
+    let hash = key.map_err(|_| EdgeError::InvalidKey)?.hash();
+    let record = runtime.record(&record_entry(true, &hash.to_hex())).await;
+    let record = record
+        .map_err(EdgeError::KeyStoreUnavailable)?
+        .filter(edge_core::key_record::KeyRecord::is_root)
+        .ok_or(EdgeError::InvalidKey)?;
+    let address = glue::header(call, "cf-connecting-ip").parse().ok();
+    match verify(&record, &record.terms(None), None, address, runtime.now()) {
+        Verdict::Valid => {}
+        Verdict::Disabled => return Err(EdgeError::DisabledKey),
+        Verdict::Expired => return Err(EdgeError::ExpiredKey),
+        Verdict::ForbiddenAddress => return Err(EdgeError::ForbiddenAddress),
+        Verdict::Revoked | Verdict::InsufficientScope(_) => return Err(EdgeError::RevokedKey),
+    }
+    let packed = runtime.admit(&record, &hash, 0).await;
+    let packed = packed.map_err(EdgeError::LimiterUnavailable)?;
+    match Answer::read(&packed, runtime.now()) {
+        Some(Answer::Admitted) => Ok((record.id, record.admin_scopes)),
+        Some(Answer::Bare(Code::Disabled)) => Err(EdgeError::DisabledKey),
+        Some(Answer::Bare(Code::Expired)) => Err(EdgeError::ExpiredKey),
+        Some(Answer::Bare(Code::Revoked)) => Err(EdgeError::RevokedKey),
+        _ => Err(crate::limiter_client::unintelligible()),
+    }
+}
+
+fn key_filter(query: &Query) -> KeyFilter {
+    KeyFilter {
+        owner: query.get("owner"),
+        plan: query.get("plan"),
+        enabled: query.get("enabled"),
+        cursor: query.get("cursor"),
+        limit: query.get("limit"),
+    }
+}
+
+fn usage_filter(query: &Query) -> UsageFilter {
+    UsageFilter {
+        owner: query.get("owner"),
+        plan: query.get("plan"),
+        from: query.get("from"),
+        to: query.get("to"),
+        by: query.get("by"),
+    }
+}
+
+fn audit_filter(query: &Query) -> AuditFilter {
+    AuditFilter {
+        actor: query.get("actor"),
+        action: query.get("action"),
+        target: query.get("target"),
+        owner: query.get("owner"),
+        from: query.get("from"),
+        to: query.get("to"),
+        limit: query.get("limit"),
+        cursor: query.get("cursor"),
+    }
+}
+
+fn idempotency(call: &Call, body: &[u8]) -> Result<Option<Idempotency>, EdgeError> {
+    Idempotency::of(&glue::header(call, "idempotency-key"), body)
+}
+
+fn only(method: &str, allowed: &'static str) -> Result<(), EdgeError> {
+    if method == allowed {
+        Ok(())
+    } else {
+        Err(EdgeError::MethodNotAllowed(allowed))
+    }
+}
+
+/// A segment of the path: ids of others may hold what a URL writes in percents (`|`, `@`).
+fn decoded(segment: &str) -> Result<String, EdgeError> {
+    let decoded = js_sys::decode_uri_component(segment);
+    decoded.map_or(Err(EdgeError::UnknownRoute), |text| Ok(text.into()))
+}
+
+async fn read_optional_json(call: &Call, asked: &Asked) -> Result<Vec<u8>, EdgeError> {
+    if asked.content_type.is_empty() {
+        return read_body(call).await;
+    }
+    read_json(call, asked).await
 }
 
 async fn read_json(call: &Call, asked: &Asked) -> Result<Vec<u8>, EdgeError> {
-    let essence = asked
-        .content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let essence = asked.content_type.split(';').next();
+    let essence = essence.unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(EdgeError::UnsupportedMediaType("application/json"));
     }
-    #[allow(clippy::cast_possible_truncation)] // 64 KiB.
+    read_body(call).await
+}
+
+async fn read_body(call: &Call) -> Result<Vec<u8>, EdgeError> {
+    #[allow(clippy::cast_possible_truncation)] // 2 MiB.
     let body = JsFuture::from(glue::read_body(call, MAX_BODY_BYTES as u32))
         .await
         .map_err(|error| EdgeError::InvalidBody(thrown(&error)))?;

@@ -1,15 +1,6 @@
-//! Time and randomness of the runtime, as ports.
+//! Times and randomness of the runtime.
 
-use edge_core::ports::{Clock, Rng, RngError, UnixMs};
-
-/// The runtime's clock. In production it stands still between two I/O operations.
-pub(crate) struct RuntimeClock;
-
-impl Clock for RuntimeClock {
-    fn now(&self) -> UnixMs {
-        unix_ms(js_sys::Date::now())
-    }
-}
+use edge_core::ports::{Rng, RngError, UnixMs};
 
 /// A JavaScript time as an instant; a negative or absurd one is the epoch.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Saturates, and NaN is 0.

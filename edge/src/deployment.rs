@@ -1,15 +1,17 @@
 //! What one isolate keeps between requests: settings, keys found lately, hosts and how they fare.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use edge_core::admission::{HEADER_NAMES, Refusal};
+use edge_core::admission::{Code, HEADER_NAMES, Refusal};
 use edge_core::config::{LogLevel, Lookup, Settings};
 use edge_core::error::EdgeError;
 use edge_core::headers::{TO_CALLER, TO_UPSTREAM};
 use edge_core::key_cache::KeyCache;
-use edge_core::key_record::KeyRecord;
+use edge_core::key_record::{KeyRecord, Terms};
+use edge_core::plan::Plan;
+use edge_core::ports::UnixMs;
 use edge_core::upstream::Upstreams;
 use js_sys::JsString;
 
@@ -19,12 +21,17 @@ use crate::glue::{self, Call};
 pub(crate) struct KnownKey {
     /// Its record.
     pub record: KeyRecord,
+    /// What it may do, with its plan.
+    pub terms: Terms,
     /// The record as it came, to be kept with a call.
     pub text: JsString,
     /// Its id as the runtime's string, made once: it names the object in every call.
     pub object_name: JsString,
-    /// The last refusal by its limiter; while it lasts, a flood costs no further calls.
-    pub refusal: RefCell<Option<Refusal>>,
+    /// The last refusals by its limiter, of a request without audio and of one with; while one lasts, a
+    /// flood costs no further calls.
+    pub refusals: RefCell<[Option<Refusal>; 2]>,
+    /// Refusals from memory that the limiter was not told of yet, and their kind.
+    pub unreported: Cell<(u32, Code)>,
     /// The body of `GET /v1/models` for this key, made at its first use.
     pub models: OnceCell<JsString>,
 }
@@ -35,6 +42,8 @@ pub(crate) struct Deployment {
     pub settings: Settings,
     /// Keys found lately.
     pub keys: RefCell<KeyCache<KnownKey>>,
+    /// Plans found lately, each with the time until which it is good.
+    pub plans: RefCell<HashMap<String, (UnixMs, Rc<Plan>)>>,
     /// The inference hosts.
     pub upstreams: RefCell<Upstreams>,
 }
@@ -74,6 +83,7 @@ pub(crate) fn deployment(call: &Call) -> Result<Rc<Deployment>, EdgeError> {
         let deployment = Rc::new(Deployment {
             upstreams: RefCell::new(Upstreams::new(&settings.inference_urls)),
             keys: RefCell::default(),
+            plans: RefCell::default(),
             settings,
         });
         *kept = Some(Rc::clone(&deployment));

@@ -1,12 +1,12 @@
 //! The way of an admitted request to an inference host and back. Audio never enters wasm.
 
 use edge_core::error::EdgeError;
-use edge_core::key_record::{KeyRecord, Scope};
 use edge_core::ports::UnixMs;
+use edge_core::scope::Scope;
 use inference_api::claims::{Claims, Render};
 use wasm_bindgen::JsValue;
 
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, KnownKey};
 use crate::glue::{self, Call};
 
 /// What `js/forward.js` says when there was no answer of the service.
@@ -19,23 +19,23 @@ const GONE: u16 = 3;
 pub(crate) fn prepare(
     call: &Call,
     deployment: &Deployment,
-    key: &KeyRecord,
+    key: &KnownKey,
     scope: Scope,
     request_id: &str,
     now: UnixMs,
 ) -> Result<(), EdgeError> {
     let settings = &deployment.settings;
     let path = match scope {
-        Scope::Transcribe => "/v1/audio/transcriptions",
         Scope::Translate => "/v1/audio/translations",
+        _ => "/v1/audio/transcriptions",
     };
     let timeout_ms = settings.request_timeout_seconds.saturating_mul(1000);
     let claims = Claims {
         request_id: request_id.to_owned(),
-        key_id: key.id.clone(),
-        owner: key.owner.clone(),
+        key_id: key.record.id.clone(),
+        owner: key.record.owner.clone(),
         scopes: vec![scope.as_str().to_owned()],
-        models: key.models.clone(),
+        models: key.terms.models.clone(),
         max_audio_seconds: Some(f64::from(settings.max_audio_seconds)),
         priority: 5,
         deadline_ms: now.plus_ms(u64::from(timeout_ms)).0,

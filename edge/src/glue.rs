@@ -1,6 +1,6 @@
 //! `js/glue.js` as Rust sees it. What each function does stands there.
 
-use js_sys::{ArrayBuffer, JsString, Promise};
+use js_sys::{JsString, Promise};
 use wasm_bindgen::prelude::*;
 
 /// Strings that exist once in the runtime instead of being decoded from wasm memory at each use. A
@@ -27,8 +27,26 @@ extern "C" {
     pub fn set_route(call: &Call, route: &JsString);
     #[wasm_bindgen(js_name = lookUp)]
     pub fn look_up(call: &Call, entry: &str);
+    #[wasm_bindgen(js_name = lookUpPlan)]
+    pub fn look_up_plan(call: &Call, entry: &str, record: &JsString);
     #[wasm_bindgen(js_name = setKey)]
-    pub fn set_key(call: &Call, key_id: &JsString, record: &JsString);
+    #[allow(clippy::too_many_arguments)]
+    // Numbers cross for nearly nothing; an object would not.
+    pub fn set_key(
+        call: &Call,
+        key_id: &JsString,
+        record: &JsString,
+        cost: u32,
+        generation: u32,
+        refused: u32,
+        refusal: u32,
+        lease_ms: u32,
+    );
+    #[wasm_bindgen(js_name = setHash)]
+    pub fn set_hash(call: &Call, hash: &str);
+    #[wasm_bindgen(js_name = setOrigin)]
+    pub fn set_origin(call: &Call, origin: &str);
+    pub fn header(call: &Call, name: &str) -> String;
     #[wasm_bindgen(js_name = setOutgoing)]
     pub fn set_outgoing(
         call: &Call,
@@ -41,8 +59,14 @@ extern "C" {
     #[wasm_bindgen(js_name = setPacked)]
     pub fn set_packed(call: &Call, packed: &str);
 
-    pub fn configure(call: &Call, key_id: &str, limits: &str) -> Promise;
-    pub fn revoke(call: &Call, key_id: &str) -> Promise;
+    pub fn ask(
+        call: &Call,
+        binding: &str,
+        name: &str,
+        method: &str,
+        args: &str,
+    ) -> Promise<JsString>;
+    pub fn query(call: &Call, statements: &str) -> Promise<JsString>;
 
     pub fn respond(
         call: &Call,
@@ -78,6 +102,14 @@ extern "C" {
 
 #[wasm_bindgen]
 extern "C" {
+    /// An object's storage.
+    pub type Storage;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn sql(this: &Storage) -> SqlStorage;
+    #[wasm_bindgen(method, js_name = setAlarm)]
+    pub fn set_alarm(this: &Storage, unix_ms: f64) -> Promise;
+
     /// An object's SQLite database.
     pub type SqlStorage;
 
@@ -90,16 +122,20 @@ extern "C" {
         bytes: &[u8],
     ) -> Result<SqlCursor, JsValue>;
     #[wasm_bindgen(method, catch, js_name = exec)]
-    pub fn exec_number(
+    pub fn exec_name(this: &SqlStorage, query: &JsString, name: &str)
+    -> Result<SqlCursor, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub fn exec_name_text(
         this: &SqlStorage,
         query: &JsString,
-        number: f64,
+        name: &str,
+        text: &str,
     ) -> Result<SqlCursor, JsValue>;
     #[wasm_bindgen(method, catch, js_name = exec)]
-    pub fn exec_text_bytes(
+    pub fn exec_name_bytes(
         this: &SqlStorage,
         query: &JsString,
-        text: &str,
+        name: &str,
         bytes: &[u8],
     ) -> Result<SqlCursor, JsValue>;
 
@@ -107,17 +143,15 @@ extern "C" {
     pub type SqlCursor;
 
     #[wasm_bindgen(method, catch, js_name = toArray)]
-    pub fn to_array(this: &SqlCursor) -> Result<Vec<LimiterRow>, JsValue>;
+    pub fn to_array(this: &SqlCursor) -> Result<Vec<NamedValue>, JsValue>;
 
-    /// The one row of the limiter's table. A BLOB is read as an `ArrayBuffer`, whatever wrote it.
-    pub type LimiterRow;
+    /// A row of an object's table.
+    pub type NamedValue;
 
     #[wasm_bindgen(method, getter)]
-    pub fn limits(this: &LimiterRow) -> Option<String>;
+    pub fn name(this: &NamedValue) -> String;
     #[wasm_bindgen(method, getter)]
-    pub fn counters(this: &LimiterRow) -> Option<ArrayBuffer>;
-    #[wasm_bindgen(method, getter)]
-    pub fn revoked_at(this: &LimiterRow) -> Option<f64>;
+    pub fn value(this: &NamedValue) -> JsValue;
 }
 
 #[wasm_bindgen]

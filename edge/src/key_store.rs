@@ -1,118 +1,84 @@
-//! Key records in Workers KV.
-//!
-//! `key:<sha256>` holds a record, `id:<key id>` its hash, `owner:<owner>:<key id>` nothing but the
-//! listing's metadata. The entry that makes a key work is written last and taken away first: a key
-//! that works can always be found, and so be revoked.
+//! Workers KV, as administration reads it. What is written there the objects write (`js/news.js`).
 
 use edge_core::api_key::KeyHash;
-use edge_core::key_record::{KeyRecord, KeySummary};
+use edge_core::key_record::KeyRecord;
+use edge_core::key_state::{Entry, id_entry, plan_entry};
+use edge_core::plan::Plan;
 use edge_core::ports::{KeyStore, Page, PortError};
 use worker::kv::{KvError, KvStore};
 
-use crate::glue::Call;
-
-/// The KV namespace bound as `KEYS`.
-pub(crate) struct KvKeyStore {
-    kv: KvStore,
-}
+use crate::ports::Runtime;
 
 /// Oldest copy of an entry that a location may answer from, in seconds: KV's least.
 const CACHE_SECONDS: u64 = 30;
 
-impl KvKeyStore {
-    /// The binding of this request.
-    pub(crate) fn new(call: &Call) -> Result<Self, PortError> {
-        let kv = KvStore::from_this(&call.env(), "KEYS").map_err(|error| failed(&error))?;
-        Ok(Self { kv })
-    }
-}
-
-fn failed(error: &KvError) -> PortError {
+fn failed(error: impl std::fmt::Display) -> PortError {
     PortError {
         port: "kv",
         cause: error.to_string(),
     }
 }
 
-fn owner_prefix(owner: Option<&str>) -> String {
-    format!("owner:{}:", owner.unwrap_or_default())
+impl Runtime<'_> {
+    /// The KV namespace bound as `KEYS`.
+    fn kv(&self) -> Result<KvStore, PortError> {
+        KvStore::from_this(&self.call.env(), "KEYS").map_err(failed)
+    }
+
+    async fn text(&self, entry: &str) -> Result<Option<String>, PortError> {
+        let get = self.kv()?.get(entry).cache_ttl(CACHE_SECONDS);
+        get.text().await.map_err(failed)
+    }
 }
 
-impl KeyStore for KvKeyStore {
-    async fn get(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, PortError> {
-        self.kv
-            .get(&format!("key:{}", hash.to_hex()))
-            .cache_ttl(CACHE_SECONDS)
-            .json()
-            .await
-            .map_err(|error| failed(&error))
+impl KeyStore for Runtime<'_> {
+    async fn record(&self, entry: &str) -> Result<Option<KeyRecord>, PortError> {
+        let text = self.text(entry).await?;
+        let record = text.as_deref().map(serde_json::from_str);
+        record.transpose().map_err(failed)
     }
 
     async fn hash_of(&self, id: &str) -> Result<Option<KeyHash>, PortError> {
-        let text = self
-            .kv
-            .get(&format!("id:{id}"))
-            .cache_ttl(CACHE_SECONDS)
-            .text()
-            .await
-            .map_err(|error| failed(&error))?;
+        let text = self.text(&id_entry(id)).await?;
         Ok(text.as_deref().and_then(KeyHash::from_hex))
     }
 
-    async fn put(&self, hash: &KeyHash, record: &KeyRecord) -> Result<(), PortError> {
-        let owner = format!("{}{}", owner_prefix(record.owner.as_deref()), record.id);
-        let json = serde_json::to_string(record).map_err(|e| PortError {
-            port: "kv",
-            cause: e.to_string(),
-        })?;
-        let write = async {
-            self.kv
-                .put(&format!("id:{}", record.id), hash.to_hex())?
-                .execute()
-                .await?;
-            self.kv
-                .put(&owner, "")?
-                .metadata(record.summary())?
-                .execute()
-                .await?;
-            self.kv
-                .put(&format!("key:{}", hash.to_hex()), json)?
-                .execute()
-                .await
-        };
-        write.await.map_err(|error: KvError| failed(&error))
-    }
-
-    async fn delete(&self, hash: &KeyHash, record: &KeyRecord) -> Result<(), PortError> {
-        let owner = format!("{}{}", owner_prefix(record.owner.as_deref()), record.id);
-        let delete = async {
-            self.kv.delete(&format!("key:{}", hash.to_hex())).await?;
-            self.kv.delete(&owner).await?;
-            self.kv.delete(&format!("id:{}", record.id)).await
-        };
-        delete.await.map_err(|error: KvError| failed(&error))
+    async fn plan(&self, name: &str) -> Result<Option<Plan>, PortError> {
+        let text = self.text(&plan_entry(name)).await?;
+        let plan = text.as_deref().map(serde_json::from_str);
+        plan.transpose().map_err(failed)
     }
 
     async fn list(
         &self,
-        owner: Option<&str>,
+        prefix: &str,
         cursor: Option<&str>,
         limit: u32,
-    ) -> Result<Page<KeySummary>, PortError> {
-        let prefix = owner.map_or_else(|| "owner:".to_owned(), |owner| owner_prefix(Some(owner)));
-        let mut list = self.kv.list().prefix(prefix).limit(u64::from(limit));
+    ) -> Result<Page<serde_json::Value>, PortError> {
+        let list = self.kv()?.list().prefix(prefix.to_owned());
+        let mut list = list.limit(u64::from(limit));
         if let Some(cursor) = cursor {
             list = list.cursor(cursor.to_owned());
         }
-        let page = list.execute().await.map_err(|error| failed(&error))?;
-        let items = page
-            .keys
-            .into_iter()
-            .filter_map(|key| serde_json::from_value(key.metadata?).ok())
-            .collect();
+        let page = list.execute().await.map_err(failed)?;
         Ok(Page {
-            items,
+            items: page
+                .keys
+                .into_iter()
+                .filter_map(|key| key.metadata)
+                .collect(),
             cursor: page.cursor.filter(|_| !page.list_complete),
         })
+    }
+
+    async fn remove(&self, entries: &[Entry]) -> Result<(), PortError> {
+        let kv = self.kv()?;
+        let remove = async {
+            for entry in entries {
+                kv.delete(&entry.name).await?;
+            }
+            Ok(())
+        };
+        remove.await.map_err(|error: KvError| failed(error))
     }
 }

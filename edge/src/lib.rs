@@ -5,6 +5,7 @@
 
 mod admin;
 mod clock;
+mod database;
 mod deployment;
 mod forward;
 mod glue;
@@ -12,6 +13,9 @@ mod key_store;
 mod limiter_client;
 pub mod limiter_do;
 mod models;
+mod object_store;
+mod objects;
+mod ports;
 mod reply;
 mod router;
 pub mod steps;

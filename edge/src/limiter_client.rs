@@ -1,33 +1,29 @@
-//! Calls to a key's limiter object.
+//! The word of a key's limiter object, on the way of a request.
 
 use edge_core::admission::{Answer, Code, Refusal};
 use edge_core::error::EdgeError;
-use edge_core::limit::Limit;
-use edge_core::ports::{KeyLimiter, PortError, UnixMs};
-use js_sys::futures::JsFuture;
-use wasm_bindgen::JsValue;
+use edge_core::ports::{PortError, UnixMs};
 
 use crate::deployment::KnownKey;
-use crate::glue::{self, Call, thrown};
-
-fn failed(error: &JsValue) -> PortError {
-    PortError {
-        port: "limiter",
-        cause: thrown(error),
-    }
-}
+use crate::glue::{self, Call};
 
 /// A refusal that is remembered and lasts still: the object is not asked, it would say the same. So a
 /// flood over the limit costs no further calls.
-pub(crate) fn remembered(call: &Call, key: &KnownKey, now: UnixMs) -> Result<(), EdgeError> {
-    match key
-        .refusal
-        .borrow()
+pub(crate) fn remembered(
+    call: &Call,
+    key: &KnownKey,
+    upload: bool,
+    now: UnixMs,
+) -> Result<(), EdgeError> {
+    let refusals = key.refusals.borrow();
+    match refusals[usize::from(upload)]
         .as_ref()
         .filter(|refusal| now < refusal.until)
     {
         None => Ok(()),
         Some(refusal) => {
+            key.unreported
+                .set((key.unreported.get().0.saturating_add(1), refusal.code));
             glue::set_packed(call, &refusal.pack(now));
             Err(refused(refusal, now))
         }
@@ -48,6 +44,7 @@ pub(crate) enum Word {
 pub(crate) fn judge(
     call: &Call,
     key: &KnownKey,
+    upload: bool,
     letter: u32,
     now: UnixMs,
 ) -> Result<Word, EdgeError> {
@@ -58,12 +55,14 @@ pub(crate) fn judge(
         Code::Admitted => Ok(Word::Admitted),
         Code::Unconfigured => Ok(Word::Configure),
         Code::Revoked => Err(EdgeError::RevokedKey),
-        Code::RateLimited | Code::QuotaUsedUp => {
+        Code::Disabled => Err(EdgeError::DisabledKey),
+        Code::Expired => Err(EdgeError::ExpiredKey),
+        Code::RateLimited | Code::QuotaUsedUp | Code::CreditsUsedUp | Code::ConcurrencyLimited => {
             let Some(Answer::Refused(refusal)) = Answer::read(&call.packed(), now) else {
                 return Err(unintelligible());
             };
             let error = refused(&refusal, now);
-            *key.refusal.borrow_mut() = Some(refusal);
+            key.refusals.borrow_mut()[usize::from(upload)] = Some(refusal);
             Err(error)
         }
     }
@@ -82,28 +81,8 @@ fn refused(refusal: &Refusal, now: UnixMs) -> EdgeError {
     let retry_after = refusal.retry_after(now);
     match refusal.code {
         Code::QuotaUsedUp => EdgeError::QuotaUsedUp { limit, retry_after },
+        Code::CreditsUsedUp => EdgeError::CreditsUsedUp { retry_after },
+        Code::ConcurrencyLimited => EdgeError::ConcurrencyLimited { limit, retry_after },
         _ => EdgeError::RateLimited { limit, retry_after },
-    }
-}
-
-/// The limiter objects, for administration.
-pub(crate) struct Limiter<'a> {
-    /// The request that asks.
-    pub call: &'a Call,
-}
-
-impl KeyLimiter for Limiter<'_> {
-    async fn configure(&self, key_id: &str, limits: &[Limit]) -> Result<(), PortError> {
-        let json = serde_json::to_string(limits).map_err(|e| PortError {
-            port: "limiter",
-            cause: e.to_string(),
-        })?;
-        let done = JsFuture::from(glue::configure(self.call, key_id, &json)).await;
-        done.map(|_| ()).map_err(|error| failed(&error))
-    }
-
-    async fn revoke(&self, key_id: &str) -> Result<(), PortError> {
-        let done = JsFuture::from(glue::revoke(self.call, key_id)).await;
-        done.map(|_| ()).map_err(|error| failed(&error))
     }
 }

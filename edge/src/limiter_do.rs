@@ -1,107 +1,573 @@
-//! One key's limiter object: its state in SQLite, its steps.
+//! The object of one key (or of the limits that an owner's keys share): its state in SQLite, its steps.
 //!
 //! Every step is synchronous from reading the state to writing it, so nothing else of this object runs
-//! in between (one JavaScript thread, no await). The runtime's output gate holds an answer back until
-//! the write before it is on disk: what was answered is durable.
+//! in between (one JavaScript thread, no await), and what a step writes is one transaction. The runtime's
+//! output gate holds an answer back until the write before it is on disk: what was answered is durable.
+//!
+//! A step changes memory in place. When it fails, `js/limiter.js` throws the whole object away, and the
+//! next step reads what storage holds.
 
 use edge_core::admission::{Code, pack, pack_bare};
-use edge_core::limit::{Limit, check_all};
-use edge_core::limiter::{Decision, LimiterState};
-use js_sys::{JsString, Uint8Array};
+use edge_core::change::{Actor, AuditEvent, Change, Unchanged};
+use edge_core::key_record::KeyRecord;
+use edge_core::key_state::KeyState;
+use edge_core::lease::Leases;
+use edge_core::limit::Limit;
+use edge_core::limiter::{Begin, Charge, Decision, LimiterState, Settled};
+use edge_core::ports::{Changed, KeyView, UnixMs};
+use edge_core::usage::{HourUsage, Measured, Outcome};
+use js_sys::JsString;
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::clock::unix_ms;
-use crate::glue::{SqlStorage, static_strings};
+use crate::glue::Storage;
+use crate::object_store::{Held, Outgoing, Store};
 
-static_strings! {
-    CREATE = "CREATE TABLE IF NOT EXISTS limiter(id INTEGER PRIMARY KEY CHECK(id=1),limits TEXT,counters BLOB,revoked_at INTEGER)";
-    LOAD = "SELECT limits,counters,revoked_at FROM limiter WHERE id=1";
-    CHARGE = "UPDATE limiter SET counters=?1 WHERE id=1";
-    CONFIGURE = "INSERT INTO limiter(id,limits,counters) VALUES(1,?1,?2)";
-    REVOKE = "INSERT INTO limiter(id,revoked_at) VALUES(1,?1) ON CONFLICT(id) DO UPDATE SET revoked_at=coalesce(revoked_at,excluded.revoked_at)";
-}
+/// How soon what could not be told is told again, in milliseconds.
+const RETRY_MS: u64 = 5_000;
 
-/// The object behind the class `Limiter` of `js/entry.js`.
+/// The object behind the class `Limiter` of `js/limiter.js`.
 #[wasm_bindgen]
 pub struct LimiterObject {
-    sql: SqlStorage,
+    store: Store,
     standing: Standing,
+    /// How long usage waits before it is told, in milliseconds.
+    flush_ms: u64,
+    /// Version of the present hour's usage that was told last.
+    told: u64,
+    /// When the alarm is set for, as far as this instance knows.
+    alarm: Option<UnixMs>,
 }
 
 enum Standing {
-    /// No limits were given to it yet. It admits nothing.
+    /// Nothing was given to it yet. It admits nothing.
     Unconfigured,
-    Active(LimiterState),
-    /// For good.
+    Active(Box<Active>),
+    /// For good; nothing else is known any more.
     Revoked,
+}
+
+struct Active {
+    held: Held,
+    limiter: LimiterState,
+}
+
+impl Active {
+    fn key(&self) -> Option<&KeyState> {
+        match &self.held {
+            Held::Key(key) => Some(key),
+            Held::Owner(_) => None,
+        }
+    }
+}
+
+/// A failure of storage or of what it holds. The step ends, and with it this instance.
+type Step<T> = Result<T, JsValue>;
+
+fn unreadable(what: impl std::fmt::Display) -> JsValue {
+    JsValue::from_str(&what.to_string())
+}
+
+fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str) -> Step<T> {
+    serde_json::from_str(json).map_err(unreadable)
+}
+
+fn json(value: &impl Serialize) -> Step<String> {
+    serde_json::to_string(value).map_err(unreadable)
 }
 
 #[wasm_bindgen]
 impl LimiterObject {
     /// Reads the state from storage: at the object's first call, after an eviction, after a failure.
     #[wasm_bindgen(constructor)]
-    pub fn new(sql: SqlStorage) -> Result<LimiterObject, JsValue> {
-        CREATE.with(|create| sql.exec(create))?;
-        let rows = LOAD.with(|load| sql.exec(load))?.to_array()?;
-        let standing = match rows.first() {
+    pub fn new(storage: Storage, flush_seconds: f64, now: f64) -> Step<LimiterObject> {
+        let now = unix_ms(now);
+        let mut store = Store::new(storage);
+        let loaded = store.load()?;
+        let standing = match loaded.held {
+            _ if loaded.revoked => Standing::Revoked,
             None => Standing::Unconfigured,
-            Some(row) if row.revoked_at().is_some() => Standing::Revoked,
-            Some(row) => {
-                let limits = serde_json::from_str(&row.limits().unwrap_or_default())
-                    .map_err(|e| JsValue::from_str(&e.to_string()))?;
-                let counters = row
-                    .counters()
-                    .map(|blob| Uint8Array::new(&blob).to_vec())
-                    .unwrap_or_default();
-                let state = LimiterState::decode(limits, &counters)
-                    .ok_or_else(|| JsValue::from_str("the stored counters are damaged"))?;
-                Standing::Active(state)
+            Some(held) => {
+                let limiter = limiter_of(&held, loaded.leases, &loaded.counters)
+                    .ok_or_else(|| unreadable("the stored counters are damaged"))?;
+                Standing::Active(Box::new(Active { held, limiter }))
             }
         };
-        Ok(Self { sql, standing })
+        let mut object = Self {
+            store,
+            standing,
+            flush_ms: unix_ms(flush_seconds * 1000.0).0.max(1),
+            told: 0,
+            alarm: None,
+        };
+        if loaded.has_news {
+            object.arm(now.plus_ms(RETRY_MS));
+        }
+        Ok(object)
     }
 
-    /// Decides on a request, and charges it to every limit or to none. One write if it is admitted,
-    /// none if it is refused.
-    pub fn admit(&mut self, now: f64, cost: u32) -> Result<String, JsValue> {
+    /// Decides on a request without audio, and charges it to every limit or to none. One write if it is
+    /// admitted, none if it is refused. `generation`: of the secret that was presented. `refused` requests
+    /// were refused from memory since the last call, with the code of this letter.
+    pub fn admit(
+        &mut self,
+        now: f64,
+        cost: u32,
+        generation: u32,
+        refused: u32,
+        letter: u32,
+    ) -> Step<String> {
+        let charge = Charge::plain(u64::from(cost));
+        self.decide(unix_ms(now), charge, generation, (refused, letter))
+    }
+
+    /// The same for a request with audio: its lease begins.
+    #[wasm_bindgen(js_name = admitUpload)]
+    #[allow(clippy::too_many_arguments)] // Numbers cross for nearly nothing; an object would not.
+    pub fn admit_upload(
+        &mut self,
+        now: f64,
+        cost: u32,
+        generation: u32,
+        refused: u32,
+        letter: u32,
+        id: &str,
+        lasts_ms: f64,
+    ) -> Step<String> {
+        let begin = Begin {
+            id,
+            lasts_ms: unix_ms(lasts_ms).0,
+        };
+        let charge = Charge {
+            cost: u64::from(cost),
+            lease: Some(begin),
+        };
+        self.decide(unix_ms(now), charge, generation, (refused, letter))
+    }
+
+    /// Takes back an admission that the owner's limits refused. `id`: of its lease, or empty.
+    pub fn undo(&mut self, now: f64, cost: u32, id: &str) -> Step<()> {
+        let Standing::Active(active) = &mut self.standing else {
+            return Ok(());
+        };
+        let lease = Some(id).filter(|id| !id.is_empty());
+        if let Some(id) = lease {
+            self.store.end_lease(id)?;
+        }
+        active.limiter.undo(unix_ms(now), u64::from(cost), lease);
+        self.store.put_counters(&active.limiter.encode())
+    }
+
+    /// Ends a request with audio: charges what was measured, or refunds. Once for each id. Whether its
+    /// owner's object is to be told.
+    pub fn settle(
+        &mut self,
+        now: f64,
+        id: &str,
+        status: u16,
+        audio_ms: f64,
+        bytes: f64,
+        latency_ms: f64,
+    ) -> Step<bool> {
         let now = unix_ms(now);
-        match &mut self.standing {
-            Standing::Unconfigured => Ok(pack_bare(Code::Unconfigured)),
-            Standing::Revoked => Ok(pack_bare(Code::Revoked)),
-            Standing::Active(state) => {
-                let mut next = state.clone();
-                let decision = next.admit(now, cost);
-                if decision == Decision::Admitted {
-                    // Written before it is kept: should the write fail, memory says what storage says.
-                    CHARGE.with(|charge| self.sql.exec_bytes(charge, &next.encode()))?;
-                    *state = next;
-                    Ok(pack(state, decision, now))
-                } else {
-                    Ok(pack(&next, decision, now))
-                }
+        self.turn(now)?;
+        let Standing::Active(active) = &mut self.standing else {
+            return Ok(false);
+        };
+        let measured = Measured {
+            audio_ms: unix_ms(audio_ms).0,
+            bytes: unix_ms(bytes).0,
+            latency_ms: unix_ms(latency_ms).0,
+        };
+        let outcome = Outcome::of_status(status);
+        if active.limiter.settle(now, id, outcome, measured) == Settled::Before {
+            return Ok(false);
+        }
+        self.store.end_lease(id)?;
+        self.store.put_counters(&active.limiter.encode())?;
+        let shared = active.key().filter(|key| key.owner_limited);
+        let Some(owner) = shared.and_then(|key| key.record.owner.as_deref()) else {
+            return Ok(false);
+        };
+        // In the same transaction: the owner's object hears of it, whatever happens next.
+        self.store.tell(&Outgoing::Settle {
+            owner,
+            id,
+            status,
+            measured,
+        })?;
+        self.arm(now.plus_ms(RETRY_MS));
+        Ok(true)
+    }
+
+    /// Makes a key; the same request again is answered with what it made.
+    pub fn create(&mut self, now: f64, key: &str, by: &str) -> Step<String> {
+        let (now, key, by) = (unix_ms(now), parse::<KeyState>(key)?, parse::<Actor>(by)?);
+        let existing = match &self.standing {
+            Standing::Revoked => return json(&Changed::Not(Unchanged::Conflict)),
+            Standing::Unconfigured => None,
+            Standing::Active(active) => active.key(),
+        };
+        match KeyState::is_new(existing, &key) {
+            Err(why) => return json(&Changed::Not(why)),
+            Ok(false) => {}
+            Ok(true) => {
+                let event = key.made(&by, now);
+                let limiter = key.limiter(now);
+                self.hold(Held::Key(key), limiter)?;
+                self.tell_change(now, Some(&event))?;
+            }
+        }
+        self.view(unix_back(now))
+    }
+
+    /// Takes over a key that came into KV by another way, with what its directories announced.
+    pub fn adopt(&mut self, now: f64, record: &str, hash: &str, announced: &str) -> Step<()> {
+        if !matches!(self.standing, Standing::Unconfigured) {
+            // From another isolate at the same time; what was used since then must not be forgotten.
+            return Ok(());
+        }
+        let record: KeyRecord = parse(record)?;
+        let mut key = KeyState::of_record(record, hash.to_owned());
+        key.take_announced(&parse::<Vec<serde_json::Value>>(announced)?);
+        let limiter = key.limiter(unix_ms(now));
+        self.hold(Held::Key(key), limiter)
+    }
+
+    /// Carries out a change to its key.
+    pub fn change(&mut self, now: f64, change: &str, by: &str) -> Step<String> {
+        let (now, change, by) = (unix_ms(now), parse::<Change>(change)?, parse::<Actor>(by)?);
+        let Standing::Active(active) = &mut self.standing else {
+            return self.view(unix_back(now));
+        };
+        let Active {
+            held: Held::Key(key),
+            limiter,
+        } = &mut **active
+        else {
+            return json(&Changed::Absent);
+        };
+        let event = match key.apply(limiter, change, &by, now) {
+            Err(why) => return json(&Changed::Not(why)),
+            Ok(event) => event,
+        };
+        self.store.put_held(&active.held)?;
+        self.store.put_counters(&active.limiter.encode())?;
+        if event.is_some() {
+            self.tell_change(now, event.as_ref())?;
+        }
+        self.view(unix_back(now))
+    }
+
+    /// How its key stands.
+    pub fn view(&mut self, now: f64) -> Step<String> {
+        let now = unix_ms(now);
+        let view = match &mut self.standing {
+            Standing::Active(active) => match &active.held {
+                Held::Key(key) => Changed::Done(KeyView {
+                    state: key.clone(),
+                    credits_left: active.limiter.credits_left(now),
+                    under_way: active.limiter.leases().under_way(now),
+                }),
+                Held::Owner(_) => Changed::Absent,
+            },
+            Standing::Unconfigured => Changed::Absent,
+            Standing::Revoked => Changed::Not(Unchanged::Revoked),
+        };
+        json(&view)
+    }
+
+    /// The limits that an owner's keys share, from now on; those before.
+    #[wasm_bindgen(js_name = setOwnerLimits)]
+    pub fn set_owner_limits(&mut self, now: f64, limits: &str) -> Step<String> {
+        let (now, limits) = (unix_ms(now), parse::<Vec<Limit>>(limits)?);
+        let before = self.owner_limits()?;
+        if let Standing::Active(active) = &mut self.standing {
+            active.limiter.set_limits(limits.clone(), now);
+            active.held = Held::Owner(limits);
+            self.store.put_held(&active.held)?;
+            self.store.put_counters(&active.limiter.encode())?;
+        } else {
+            let limiter = LimiterState::new(limits.clone(), None, now);
+            self.hold(Held::Owner(limits), limiter)?;
+        }
+        Ok(before)
+    }
+
+    /// The limits that an owner's keys share.
+    #[wasm_bindgen(js_name = ownerLimits)]
+    pub fn owner_limits(&self) -> Step<String> {
+        match &self.standing {
+            Standing::Active(active) => match &active.held {
+                Held::Owner(limits) => json(limits),
+                Held::Key(_) => Ok("[]".to_owned()),
+            },
+            _ => Ok("[]".to_owned()),
+        }
+    }
+
+    /// Name of the object with the limits that its owner's keys share.
+    pub fn owner(&self) -> String {
+        let Standing::Active(active) = &self.standing else {
+            return String::new();
+        };
+        let owner = active.key().and_then(|key| key.record.owner.as_deref());
+        owner
+            .map(edge_core::ports::owner_directory)
+            .unwrap_or_default()
+    }
+
+    /// The entries that KV must have, if it does not have them yet; and the version they are of.
+    pub fn unpublished(&self, now: f64) -> Step<Option<String>> {
+        let Standing::Active(active) = &self.standing else {
+            return Ok(None);
+        };
+        match active.key() {
+            Some(key) if self.store.is_unpublished() => {
+                json(&key.entries(unix_ms(now)).map_err(unreadable)?).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The version that is to be published.
+    pub fn version(&self) -> u32 {
+        match &self.standing {
+            Standing::Active(active) => active.key().map_or(0, |key| key.record.version),
+            _ => 0,
+        }
+    }
+
+    /// KV has this version.
+    pub fn published(&mut self, now: f64, version: u32) -> Step<()> {
+        let Standing::Active(active) = &mut self.standing else {
+            return Ok(());
+        };
+        let Held::Key(key) = &mut active.held else {
+            return Ok(());
+        };
+        if key.record.version != version {
+            // Changed in between: that is published next.
+            return Ok(());
+        }
+        if let Some(until) = key.replaced.as_ref().map(|old| UnixMs(old.until_ms)) {
+            if unix_ms(now) < until {
+                // There is one thing more to publish: the end of the overlap.
+                self.arm(until);
+            } else {
+                key.replaced = None;
+                self.store.put_held(&active.held)?;
+            }
+        }
+        self.store.set_unpublished(false)
+    }
+
+    /// What others are to be told, as a JSON array of `{n, kind, …}`; none: an empty one.
+    pub fn news(&self) -> Step<String> {
+        self.store.news()
+    }
+
+    /// These were told.
+    #[wasm_bindgen(js_name = wasTold)]
+    pub fn was_told(&mut self, numbers: &str) -> Step<()> {
+        for name in parse::<Vec<String>>(numbers)? {
+            self.store.was_told(&name)?;
+        }
+        Ok(())
+    }
+
+    /// Usage that is not in the database yet, as a JSON array of rollups.
+    pub fn usage(&mut self, now: f64) -> Step<String> {
+        self.turn(unix_ms(now))?;
+        let mut rollups = self.store.rollups()?;
+        if let Standing::Active(active) = &self.standing
+            && !active.limiter.usage().is_empty()
+        {
+            rollups.push(active.limiter.usage().rollup());
+        }
+        json(&rollups)
+    }
+
+    /// The alarm: leases long expired are forgotten, and the usage so far is to be told.
+    pub fn tick(&mut self, now: f64) -> Step<()> {
+        self.alarm = None;
+        let now = unix_ms(now);
+        self.turn(now)?;
+        let Standing::Active(active) = &mut self.standing else {
+            return Ok(());
+        };
+        let overlap = active.key().and_then(|key| key.replaced.as_ref());
+        if overlap.is_some_and(|old| now.0 >= old.until_ms) {
+            self.store.set_unpublished(true)?;
+        }
+        if active.limiter.forget_expired(now) > 0 {
+            self.store.put_leases(active.limiter.leases())?;
+            self.store.put_counters(&active.limiter.encode())?;
+        }
+        let usage = active.limiter.usage();
+        if usage.version != self.told && !usage.is_empty() {
+            self.told = usage.version;
+            let usage = usage.clone();
+            self.tell_usage(&usage)?;
+        }
+        Ok(())
+    }
+
+    /// After a tick, or after telling failed: when to wake next.
+    pub fn rearm(&mut self, now: f64, failed: bool) {
+        let now = unix_ms(now);
+        if failed {
+            self.arm(now.plus_ms(RETRY_MS));
+        }
+        if let Standing::Active(active) = &self.standing {
+            let next = active.limiter.leases().next_change(now);
+            let overlap = active.key().and_then(|key| key.replaced.as_ref());
+            let overlap = overlap.map(|old| UnixMs(old.until_ms));
+            for at in next.into_iter().chain(overlap) {
+                self.arm(at.max(now.plus_ms(1)));
             }
         }
     }
 
-    /// Gives limits to an object that has none. One that has some keeps them: a second call with the
-    /// same record, from another isolate at the same time, must not forget what was used.
-    pub fn configure(&mut self, limits: &str) -> Result<(), JsValue> {
-        if !matches!(self.standing, Standing::Unconfigured) {
-            return Ok(());
+    /// Forgets everything but that the key is revoked; how many rows that was.
+    pub fn purge(&mut self) -> Step<u32> {
+        let keep_revoked = match &self.standing {
+            Standing::Active(active) => active.key().is_some(),
+            Standing::Revoked => return Ok(0),
+            Standing::Unconfigured => false,
+        };
+        let rows = self.store.purge(keep_revoked)?;
+        self.standing = if keep_revoked {
+            Standing::Revoked
+        } else {
+            Standing::Unconfigured
+        };
+        Ok(rows)
+    }
+}
+
+impl LimiterObject {
+    fn decide(
+        &mut self,
+        now: UnixMs,
+        charge: Charge<'_>,
+        generation: u32,
+        (refused, letter): (u32, u32),
+    ) -> Step<String> {
+        self.turn(now)?;
+        let active = match &mut self.standing {
+            Standing::Unconfigured => return Ok(pack_bare(Code::Unconfigured)),
+            Standing::Revoked => return Ok(pack_bare(Code::Revoked)),
+            Standing::Active(active) => active,
+        };
+        if let Some(code) = active.key().and_then(|key| key.gate(generation, now)) {
+            return Ok(pack_bare(code));
         }
-        let parsed: Vec<Limit> =
-            serde_json::from_str(limits).map_err(|e| JsValue::from_str(&e.to_string()))?;
-        check_all(&parsed).map_err(|e| JsValue::from_str(&e.to_string()))?;
-        let state = LimiterState::new(parsed);
-        CONFIGURE.with(|configure| self.sql.exec_text_bytes(configure, limits, &state.encode()))?;
-        self.standing = Standing::Active(state);
+        if refused > 0 {
+            let code = char::from_u32(letter).and_then(Code::from_letter);
+            if let Some(outcome) = code.and_then(Code::outcome) {
+                active
+                    .limiter
+                    .count_refused(now, outcome, u64::from(refused));
+            }
+        }
+        let decision = active.limiter.admit(now, charge);
+        let shared = active.key().is_some_and(|key| key.owner_limited);
+        let mut packed = pack(&active.limiter, decision, now);
+        if decision != Decision::Admitted {
+            return Ok(packed);
+        }
+        if charge.cost > 0 || charge.lease.is_some() {
+            self.store.put_counters(&active.limiter.encode())?;
+        }
+        if let Some(begin) = charge.lease {
+            self.store.put_lease(begin.id, active.limiter.leases())?;
+        }
+        if self.alarm.is_none() {
+            let at = now.plus_ms(self.flush_ms);
+            self.arm(at);
+        }
+        if shared {
+            packed.replace_range(..1, "O");
+        }
+        Ok(packed)
+    }
+
+    /// Tells of an hour that is over.
+    fn turn(&mut self, now: UnixMs) -> Step<()> {
+        let Standing::Active(active) = &mut self.standing else {
+            return Ok(());
+        };
+        let Some(done) = active.limiter.turn(now) else {
+            return Ok(());
+        };
+        self.told = 0;
+        self.tell_usage(&done)?;
+        let Standing::Active(active) = &self.standing else {
+            return Ok(());
+        };
+        self.store.put_counters(&active.limiter.encode())
+    }
+
+    fn tell_usage(&mut self, usage: &HourUsage) -> Step<()> {
+        let Standing::Active(active) = &self.standing else {
+            return Ok(());
+        };
+        let Some(key) = active.key() else {
+            // What an owner's object counts is counted by his keys' objects, too.
+            return Ok(());
+        };
+        self.store.tell(&Outgoing::Usage {
+            key_id: &key.record.id,
+            owner: key.record.owner.as_deref(),
+            plan: key.record.plan.as_deref(),
+            rollup: usage.rollup(),
+        })
+    }
+
+    fn tell_change(&mut self, now: UnixMs, event: Option<&AuditEvent>) -> Step<()> {
+        if let Some(event) = event {
+            self.store.tell(&Outgoing::Audit { event })?;
+        }
+        self.store.set_unpublished(true)?;
+        self.arm(now.plus_ms(RETRY_MS));
         Ok(())
     }
 
-    /// Refuses everything from now on, for good.
-    pub fn revoke(&mut self, now: f64) -> Result<(), JsValue> {
-        REVOKE.with(|revoke| self.sql.exec_number(revoke, now))?;
-        self.standing = Standing::Revoked;
+    fn hold(&mut self, held: Held, limiter: LimiterState) -> Step<()> {
+        self.store.put_held(&held)?;
+        self.store.put_counters(&limiter.encode())?;
+        self.standing = Standing::Active(Box::new(Active { held, limiter }));
         Ok(())
     }
+
+    /// Wakes the object at `at`, unless it is to wake earlier.
+    fn arm(&mut self, at: UnixMs) {
+        if self.alarm.is_none_or(|alarm| at < alarm) {
+            self.store.set_alarm(at);
+            self.alarm = Some(at);
+        }
+    }
+}
+
+fn limiter_of(held: &Held, leases: Leases, counters: &[u8]) -> Option<LimiterState> {
+    let (limits, refill) = match held {
+        Held::Key(key) => (
+            key.limits(),
+            key.record.credits.map(|credits| credits.refill),
+        ),
+        Held::Owner(limits) => (limits.clone(), None),
+    };
+    LimiterState::decode(limits, refill, leases, counters)
+}
+
+#[allow(clippy::cast_precision_loss)] // Until the year 287396.
+const fn unix_back(now: UnixMs) -> f64 {
+    now.0 as f64
+}
+
+/// A string of the runtime as one of Rust, where it is one.
+pub(crate) fn text(value: &JsValue) -> Option<String> {
+    value.dyn_ref::<JsString>().map(String::from)
 }

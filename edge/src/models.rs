@@ -2,7 +2,7 @@
 
 use edge_core::config::Settings;
 use edge_core::error::EdgeError;
-use edge_core::key_record::KeyRecord;
+use edge_core::key_record::Terms;
 use serde::Serialize;
 
 /// OpenAI's name for its hosted Whisper; stands for the default model here.
@@ -32,8 +32,8 @@ fn model(id: &str) -> Model<'_> {
     }
 }
 
-fn offered<'a>(settings: &'a Settings, key: &'a KeyRecord) -> impl Iterator<Item = &'a str> {
-    let may = move |name: &str| key.models.iter().any(|m| m == "*" || m == name);
+fn offered<'a>(settings: &'a Settings, terms: &'a Terms) -> impl Iterator<Item = &'a str> {
+    let may = move |name: &str| terms.models.iter().any(|m| m == "*" || m == name);
     let default = settings.models.first().filter(|name| may(name.as_str()));
     default.map(|_| ALIAS).into_iter().chain(
         settings
@@ -45,17 +45,17 @@ fn offered<'a>(settings: &'a Settings, key: &'a KeyRecord) -> impl Iterator<Item
 }
 
 /// The JSON of the list.
-pub(crate) fn list(settings: &Settings, key: &KeyRecord) -> Result<String, EdgeError> {
+pub(crate) fn list(settings: &Settings, terms: &Terms) -> Result<String, EdgeError> {
     let list = List {
         object: "list",
-        data: offered(settings, key).map(model).collect(),
+        data: offered(settings, terms).map(model).collect(),
     };
     serde_json::to_string(&list).map_err(|e| EdgeError::Internal(e.to_string()))
 }
 
 /// The JSON of one model.
-pub(crate) fn get(settings: &Settings, key: &KeyRecord, id: &str) -> Result<String, EdgeError> {
-    let found = offered(settings, key)
+pub(crate) fn get(settings: &Settings, terms: &Terms, id: &str) -> Result<String, EdgeError> {
+    let found = offered(settings, terms)
         .find(|name| *name == id)
         .ok_or_else(|| EdgeError::ModelNotFound(id.chars().take(64).collect()))?;
     serde_json::to_string(&model(found)).map_err(|e| EdgeError::Internal(e.to_string()))

@@ -27,7 +27,7 @@ pub(crate) fn models(
     let body = if let Some(body) = key.models.get() {
         body
     } else {
-        let body = JsString::from(crate::models::list(settings, &key.record)?);
+        let body = JsString::from(crate::models::list(settings, &key.terms)?);
         key.models.get_or_init(|| body)
     };
     Ok(JSON.with(|json| glue::respond(call, 200, body, json, "", "", "")))
@@ -36,6 +36,16 @@ pub(crate) fn models(
 /// A status and nothing else.
 pub(crate) fn empty(call: &Call, status: u16) -> JsValue {
     NONE.with(|none| glue::respond(call, status, none, none, "", "", ""))
+}
+
+/// The answer to a browser that asks before a request (Fetch, 3.2.2): it has no key, so it cannot be told
+/// whether the key's origins are the right ones. The answer to the request itself says that.
+pub(crate) fn preflight(call: &Call) -> JsValue {
+    glue::set_origin(call, &glue::header(call, "origin"));
+    let extra = "access-control-allow-methods: GET, POST\n\
+        access-control-allow-headers: authorization, x-api-key, content-type, idempotency-key\n\
+        access-control-max-age: 86400";
+    NONE.with(|none| glue::respond(call, 204, none, none, extra, "", ""))
 }
 
 /// An error in its envelope, with the headers it needs.

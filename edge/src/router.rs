@@ -1,6 +1,6 @@
 //! From a request's parts to its route: a match on the path, no tables.
 
-use edge_core::key_record::Scope;
+use edge_core::scope::Scope;
 
 use crate::glue::{self, Call, static_strings};
 use js_sys::JsString;
@@ -52,8 +52,12 @@ pub(crate) enum Route<'a> {
     Audio(Scope),
     Models,
     Model(&'a str),
+    /// The caller's own usage.
+    Usage,
     Health,
     Admin,
+    /// A browser's question before a request (CORS).
+    Preflight,
     #[cfg(feature = "test-routes")]
     Test(crate::test_routes::TestRoute),
     Unknown,
@@ -65,6 +69,8 @@ static_strings! {
     MODELS = "models";
     MODEL = "model";
     HEALTH = "healthz";
+    USAGE = "usage";
+    PREFLIGHT = "preflight";
     ADMIN = "admin";
     OTHER = "other";
 }
@@ -76,6 +82,8 @@ impl<'a> Route<'a> {
             "/v1/audio/transcriptions" => return Self::Audio(Scope::Transcribe),
             "/v1/audio/translations" => return Self::Audio(Scope::Translate),
             "/v1/models" => return Self::Models,
+            "/v1/usage" => return Self::Usage,
+            "/v1/keys/verify" => return Self::Admin,
             "/healthz" => return Self::Health,
             _ => {}
         }
@@ -90,11 +98,19 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// Whether a page in a browser may ask for it.
+    pub(crate) const fn is_public(self) -> bool {
+        matches!(
+            self,
+            Self::Audio(_) | Self::Models | Self::Model(_) | Self::Usage
+        )
+    }
+
     /// The methods it has; empty where it judges them itself.
     pub(crate) const fn methods(self) -> &'static str {
         match self {
             Self::Audio(_) => "POST",
-            Self::Models | Self::Model(_) | Self::Health => "GET",
+            Self::Models | Self::Model(_) | Self::Usage | Self::Health => "GET",
             _ => "",
         }
     }
@@ -102,8 +118,10 @@ impl<'a> Route<'a> {
     /// Says its name for the log.
     pub(crate) fn announce(self, call: &Call) {
         match self {
-            Self::Audio(Scope::Transcribe) => &TRANSCRIPTIONS,
             Self::Audio(Scope::Translate) => &TRANSLATIONS,
+            Self::Audio(_) => &TRANSCRIPTIONS,
+            Self::Usage => &USAGE,
+            Self::Preflight => &PREFLIGHT,
             Self::Models => &MODELS,
             Self::Model(_) => &MODEL,
             Self::Health => &HEALTH,

@@ -4,14 +4,19 @@
 //! and answers a `Response`, or the number of what it needs next. What a step must know is handed over
 //! again: nothing of a request stays in wasm memory while it waits.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
+use edge_core::admission::Code;
+use edge_core::api_key::KeyHash;
 use edge_core::error::EdgeError;
 use edge_core::headers::{Credential, credential, is_multipart};
 use edge_core::key_cache::Cached;
-use edge_core::key_record::{KeyRecord, Scope};
+use edge_core::key_record::KeyRecord;
+use edge_core::key_state::{plan_entry, record_entry};
+use edge_core::plan::Plan;
 use edge_core::ports::{PortError, UnixMs};
+use edge_core::scope::Scope;
 use edge_core::verify::{Verdict, verify};
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
@@ -21,6 +26,11 @@ use crate::deployment::{Deployment, KnownKey, deployment};
 use crate::glue::{self, Call};
 use crate::router::{Parts, Route};
 use crate::{admin, forward, limiter_client, models, reply};
+
+/// How long a plan is kept in memory, in milliseconds: with KV's own spread, within a minute.
+const PLAN_MS: u64 = 30_000;
+/// How much longer than the longest request its lease lasts, in milliseconds.
+const LEASE_MARGIN_MS: u32 = 30_000;
 
 /// What a step may need next; `js/entry.js` has the same numbers.
 #[derive(Clone, Copy)]
@@ -33,6 +43,8 @@ enum Step {
     Configure = 3,
     /// A host's answer.
     Forward = 4,
+    /// The key's plan from KV.
+    LookUpPlan = 5,
 }
 
 /// A step ends with a response, or with a need.
@@ -48,7 +60,10 @@ type Outcome = Result<Next, EdgeError>;
 pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
     let outcome = deployment(call).and_then(|deployment| {
         let parts = Parts::read(parts);
-        let route = Route::of(parts.path);
+        let mut route = Route::of(parts.path);
+        if parts.method == "OPTIONS" && deployment.settings.cors && route.is_public() {
+            route = Route::Preflight;
+        }
         route.announce(call);
         let now = unix_ms(now);
         let allowed = route.methods();
@@ -57,11 +72,12 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
         }
         match route {
             Route::Health => Ok(Next::Done(reply::json(call, 200, r#"{"status":"ok"}"#))),
-            Route::Admin => Ok(Next::Done(admin::handle(call, &deployment, &parts)?)),
+            Route::Admin => Ok(Next::Done(admin::handle(call, &deployment, &parts))),
+            Route::Preflight => Ok(Next::Done(reply::preflight(call))),
             Route::Unknown => Err(EdgeError::UnknownRoute),
             #[cfg(feature = "test-routes")]
             Route::Test(test) => Ok(Next::Done(test.answer(call))),
-            Route::Audio(_) | Route::Models | Route::Model(_) => {
+            Route::Audio(_) | Route::Models | Route::Model(_) | Route::Usage => {
                 with_key(call, &deployment, &parts, route, now)
             }
         }
@@ -69,9 +85,16 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
     settle(call, outcome)
 }
 
-/// After [`Step::LookUp`]: the record's text, `None` where there is none.
+/// After [`Step::LookUp`]: the record's text, `None` where there is none. After [`Step::LookUpPlan`] the
+/// same, and the plan's text, empty where there is none.
 #[wasm_bindgen(js_name = lookedUp)]
-pub fn looked_up(call: &Call, parts: &str, record: Option<JsString>, now: f64) -> JsValue {
+pub fn looked_up(
+    call: &Call,
+    parts: &str,
+    record: Option<JsString>,
+    plan: Option<String>,
+    now: f64,
+) -> JsValue {
     let outcome = deployment(call).and_then(|deployment| {
         let parts = Parts::read(parts);
         let now = unix_ms(now);
@@ -80,7 +103,22 @@ pub fn looked_up(call: &Call, parts: &str, record: Option<JsString>, now: f64) -
             deployment.keys.borrow_mut().keep_unknown(hash, now);
             return Err(EdgeError::InvalidKey);
         };
-        let known = known_key(text)?;
+        if let Some(plan) = plan {
+            keep_plan(&deployment, &plan, now)?;
+        }
+        let record = read_record(&text)?;
+        let plan = match &record.plan {
+            None => None,
+            Some(name) => {
+                let found = known_plan(&deployment, name, now);
+                if found.is_none() {
+                    glue::look_up_plan(call, &plan_entry(name), &text);
+                    return Ok(Next::Need(Step::LookUpPlan));
+                }
+                found
+            }
+        };
+        let known = known_key(text, record, plan.as_deref());
         deployment.keys.borrow_mut().keep(hash, known, now);
         with_key(call, &deployment, &parts, Route::of(parts.path), now)
     });
@@ -96,24 +134,35 @@ pub fn admitted(call: &Call, parts: &str, letter: u32, configured: bool, now: f6
         let key = match find(&deployment, &parts, now)? {
             Cached::Found(key) => key,
             // Memory forgot it while the limiter was asked: the call has kept the record.
-            Cached::Unknown | Cached::Absent => Rc::new(known_key(call.record())?),
+            Cached::Unknown | Cached::Absent => {
+                let record = read_record(&call.record())?;
+                let name = record.plan.as_deref();
+                let plan = name.and_then(|name| known_plan(&deployment, name, UnixMs(0)));
+                Rc::new(known_key(call.record(), record, plan.as_deref()))
+            }
         };
-        if limiter_client::judge(call, &key, letter, now)? == limiter_client::Word::Configure {
-            return if configured {
-                Err(limiter_client::unintelligible())
-            } else {
-                Ok(Next::Need(Step::Configure))
-            };
+        let upload = matches!(Route::of(parts.path), Route::Audio(_));
+        let word = limiter_client::judge(call, &key, upload, letter, now)?;
+        if word == limiter_client::Word::Configure {
+            if configured {
+                return Err(limiter_client::unintelligible());
+            }
+            glue::set_hash(call, &presented(&deployment, &parts)?.to_hex());
+            return Ok(Next::Need(Step::Configure));
         }
         let settings = &deployment.settings;
         match Route::of(parts.path) {
             Route::Audio(scope) => {
-                forward::prepare(call, &deployment, &key.record, scope, parts.request_id, now)?;
+                forward::prepare(call, &deployment, &key, scope, parts.request_id, now)?;
                 Ok(Next::Need(Step::Forward))
             }
             Route::Model(id) => {
-                let body = models::get(settings, &key.record, id)?;
+                let body = models::get(settings, &key.terms, id)?;
                 Ok(Next::Done(reply::json(call, 200, &body)))
+            }
+            Route::Usage => {
+                let usage = admin::own_usage(call, &deployment, &key.record.id, parts.query);
+                Ok(Next::Done(usage))
             }
             _ => Ok(Next::Done(reply::models(call, &key, settings)?)),
         }
@@ -134,7 +183,7 @@ pub fn forwarded(call: &Call, outcome: u16, host: usize, now: f64) -> JsValue {
 #[wasm_bindgen]
 pub fn failed(call: &Call, step: u8, cause: String) -> JsValue {
     let error = match step {
-        1 => EdgeError::KeyStoreUnavailable(PortError { port: "kv", cause }),
+        1 | 5 => EdgeError::KeyStoreUnavailable(PortError { port: "kv", cause }),
         2 | 3 => EdgeError::LimiterUnavailable(PortError {
             port: "limiter",
             cause,
@@ -153,16 +202,13 @@ fn settle(call: &Call, outcome: Outcome) -> JsValue {
 }
 
 /// The hash of the key a request carries. Garbage ends here, without any I/O.
-fn presented(
-    deployment: &Deployment,
-    parts: &Parts<'_>,
-) -> Result<edge_core::api_key::KeyHash, EdgeError> {
+fn presented(deployment: &Deployment, parts: &Parts<'_>) -> Result<KeyHash, EdgeError> {
     match credential(parts.authorization, parts.api_key) {
         Credential::Missing => Err(EdgeError::MissingKey),
         Credential::Conflicting => Err(EdgeError::ConflictingKeys),
         Credential::Presented(text) => {
-            let key = deployment.settings.key_format.parse(text);
-            Ok(key.map_err(|_| EdgeError::InvalidKey)?.hash())
+            let hash = deployment.settings.hash_of(text);
+            hash.ok_or(EdgeError::InvalidKey)
         }
     }
 }
@@ -176,20 +222,45 @@ fn find(
     Ok(deployment.keys.borrow().look_up(&hash, now))
 }
 
-fn known_key(text: JsString) -> Result<KnownKey, EdgeError> {
-    let record: KeyRecord = serde_json::from_str(&String::from(&text)).map_err(|e| {
-        EdgeError::KeyStoreUnavailable(PortError {
-            port: "kv",
-            cause: e.to_string(),
-        })
-    })?;
-    Ok(KnownKey {
+fn unreadable(error: impl std::fmt::Display) -> EdgeError {
+    EdgeError::KeyStoreUnavailable(PortError {
+        port: "kv",
+        cause: error.to_string(),
+    })
+}
+
+fn read_record(text: &JsString) -> Result<KeyRecord, EdgeError> {
+    serde_json::from_str(&String::from(text)).map_err(unreadable)
+}
+
+fn keep_plan(deployment: &Deployment, text: &str, now: UnixMs) -> Result<(), EdgeError> {
+    if text.is_empty() {
+        // Not here yet, or gone: a key is not let in on terms that nobody knows.
+        return Err(unreadable("the key's plan is not there"));
+    }
+    let plan: Plan = serde_json::from_str(text).map_err(unreadable)?;
+    let mut plans = deployment.plans.borrow_mut();
+    plans.retain(|_, (until, _)| now < *until);
+    plans.insert(plan.name.clone(), (now.plus_ms(PLAN_MS), Rc::new(plan)));
+    Ok(())
+}
+
+fn known_plan(deployment: &Deployment, name: &str, now: UnixMs) -> Option<Rc<Plan>> {
+    let plans = deployment.plans.borrow();
+    let (until, plan) = plans.get(name)?;
+    (now < *until).then(|| Rc::clone(plan))
+}
+
+fn known_key(text: JsString, record: KeyRecord, plan: Option<&Plan>) -> KnownKey {
+    KnownKey {
         object_name: JsString::from(record.id.as_str()),
         text,
+        terms: record.terms(plan),
         record,
-        refusal: RefCell::new(None),
+        refusals: RefCell::default(),
+        unreported: Cell::new((0, Code::Admitted)),
         models: OnceCell::new(),
-    })
+    }
 }
 
 /// Judges the key of a request, as far as its record goes, and the form of an upload: what can be refused
@@ -207,29 +278,65 @@ fn with_key(
         Cached::Found(key) => key,
         Cached::Unknown => return Err(EdgeError::InvalidKey),
         Cached::Absent => {
-            glue::look_up(call, &format!("key:{}", hash.to_hex()));
+            glue::look_up(call, &record_entry(false, &hash.to_hex()));
             return Ok(Next::Need(Step::LookUp));
         }
     };
-    glue::set_key(call, &key.object_name, &key.text);
-    let scope = match route {
-        Route::Audio(scope) => Some(scope),
-        _ => None,
+    let (scope, upload) = match route {
+        Route::Audio(scope) => (Some(scope), true),
+        _ => (None, false),
     };
-    judge(&key.record, scope, now)?;
-    if scope.is_some() {
+    let lease_ms = deployment
+        .settings
+        .request_timeout_seconds
+        .saturating_mul(1000);
+    let (unreported, refusal) = key.unreported.replace((0, Code::Admitted));
+    glue::set_key(
+        call,
+        &key.object_name,
+        &key.text,
+        // Asking what was used costs nothing.
+        match route {
+            Route::Usage => 0,
+            Route::Audio(_) => key.terms.cost,
+            _ => 1,
+        },
+        key.record.generation,
+        unreported,
+        u32::from(refusal.letter()),
+        if upload {
+            lease_ms.saturating_add(LEASE_MARGIN_MS)
+        } else {
+            0
+        },
+    );
+    if deployment.settings.cors && !key.record.allowed_origins.is_empty() {
+        let origin = glue::header(call, "origin");
+        if key.record.allowed_origins.contains(&origin) {
+            glue::set_origin(call, &origin);
+        }
+    }
+    judge(call, &key, scope, now)?;
+    if upload {
         check_upload(deployment, parts)?;
     }
-    limiter_client::remembered(call, &key, now)?;
+    limiter_client::remembered(call, &key, upload, now)?;
     Ok(Next::Need(Step::Admit))
 }
 
-fn judge(record: &KeyRecord, scope: Option<Scope>, now: UnixMs) -> Result<(), EdgeError> {
-    match verify(record, scope, now) {
+fn judge(call: &Call, key: &KnownKey, scope: Option<Scope>, now: UnixMs) -> Result<(), EdgeError> {
+    // A header is looked at where it matters: few keys are bound to addresses.
+    let address = if key.record.allowed_ips.is_empty() {
+        None
+    } else {
+        glue::header(call, "cf-connecting-ip").parse().ok()
+    };
+    match verify(&key.record, &key.terms, scope, address, now) {
         Verdict::Valid => Ok(()),
         Verdict::Revoked => Err(EdgeError::RevokedKey),
         Verdict::Disabled => Err(EdgeError::DisabledKey),
         Verdict::Expired => Err(EdgeError::ExpiredKey),
+        Verdict::ForbiddenAddress => Err(EdgeError::ForbiddenAddress),
         Verdict::InsufficientScope(scope) => Err(EdgeError::InsufficientScope(scope)),
     }
 }

@@ -6,9 +6,10 @@
 // JSON request a line on stdin, one JSON answer a line on stdout, for what a test must do behind the
 // Worker's back:
 //   {"op":"kv_get","key":…} {"op":"kv_put","key":…,"value":…} {"op":"kv_list"}
+//   {"op":"sql","query":…,"values":[…]}
 // What workerd logs goes to stderr, all of it. It ends, and workerd with it, when stdin closes: so no
 // fixture can leave it behind.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
@@ -29,9 +30,13 @@ const worker = (index) => ({
   compatibilityFlags: setting("compatibility_flags"),
   bindings,
   kvNamespaces: { KEYS: "keys" },
-  durableObjects: {
-    LIMITER: { className: "Limiter", useSQLite: true, ...(index > 0 && { scriptName: "edge-0" }) },
-  },
+  d1Databases: { DB: "db" },
+  durableObjects: Object.fromEntries(
+    [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"]].map(([name, className]) => [
+      name,
+      { className, useSQLite: true, ...(index > 0 && { scriptName: "edge-0" }) },
+    ]),
+  ),
   unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
 });
 
@@ -52,6 +57,15 @@ await mf.ready;
 // Before any request: Miniflare asks workerd for it while this thread stands still, and a workerd that
 // waits for this thread to read its log would never answer.
 const kv = await mf.getKVNamespace("KEYS");
+const db = await mf.getD1Database("DB");
+if ((await db.prepare("SELECT 1 FROM sqlite_master WHERE name='audit'").all()).results.length === 0) {
+  const folder = resolve(import.meta.dirname, "../../edge/migrations");
+  for (const name of readdirSync(folder).sort()) {
+    // A statement ends at the end of a line; one inside a trigger does not.
+    const statements = readFileSync(join(folder, name), "utf8").split(/;$/m).filter((text) => text.trim() !== "");
+    await db.batch(statements.map((text) => db.prepare(text)));
+  }
+}
 const urls = await Promise.all(workers.map(({ name }) => mf.unsafeGetDirectURL(name)));
 answer({ urls: urls.map((url) => url.origin) });
 
@@ -60,6 +74,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (request.op === "kv_get") answer({ value: await kv.get(request.key) });
   else if (request.op === "kv_put") answer({ value: (await kv.put(request.key, request.value)) ?? null });
   else if (request.op === "kv_list") answer({ value: (await kv.list()).keys.map((key) => key.name) });
+  else if (request.op === "sql") answer({ value: (await db.prepare(request.query).bind(...(request.values ?? [])).all()).results });
   else throw new Error(`no such operation: ${request.op}`);
 }
 await mf.dispose();

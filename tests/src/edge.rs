@@ -51,7 +51,7 @@ pub fn random_secret(prefix: &str) -> String {
 
 /// A well-formed key that nobody was given.
 pub fn unknown_key() -> String {
-    let minted = KeyFormat::new("wk", KeyEnv::Live).and_then(|f| f.mint(&mut SystemRng).ok());
+    let minted = KeyFormat::new("wk", KeyEnv::Live).and_then(|f| f.mint(None, &mut SystemRng).ok());
     let Some(key) = minted else {
         panic!("no key can be made");
     };

@@ -144,6 +144,7 @@ async fn a_key_that_is_switched_off_expired_or_of_another_scope_is_refused_as_th
         ..record
     };
     let expired = KeyRecord {
+        id: "key_expired0expired0expi".to_owned(),
         expires_at: Some(good.created_at - 1),
         ..good.clone()
     };
@@ -154,6 +155,7 @@ async fn a_key_that_is_switched_off_expired_or_of_another_scope_is_refused_as_th
         .await
         .expect_error(401, "expired_api_key");
     let not_yet = KeyRecord {
+        id: "key_notyet00notyet00noty".to_owned(),
         expires_at: Some(good.created_at + 3_600),
         ..good
     };

@@ -5,23 +5,31 @@
 //! the values on the response without reading them again: crossings into wasm are what a request
 //! costs.
 
-use crate::limit::{Period, Rule};
-use crate::limiter::{Decision, LimiterState, Standing};
+use crate::limit::{Period, Rule, Unit};
+use crate::limiter::{By, Decision, LimiterState, Standing};
 use crate::ports::UnixMs;
 
 /// Separates the fields of a packed answer; no header value can hold it (RFC 9110, 5.5).
 pub const SEPARATOR: char = '\n';
 
-/// Response headers whose values a packed answer holds from its fourth field on, in this order.
+/// Response headers whose values a packed answer holds from its fifth field on, in this order. An empty
+/// value is a header that is not sent.
 ///
-/// The first three are OpenAI's; the last two those of draft-ietf-httpapi-ratelimit-headers-10.
-pub const HEADER_NAMES: [&str; 5] = [
+/// The first six are OpenAI's and, likewise, those for audio; the last two those of
+/// draft-ietf-httpapi-ratelimit-headers-10.
+pub const HEADER_NAMES: [&str; 8] = [
     "x-ratelimit-limit-requests",
     "x-ratelimit-remaining-requests",
     "x-ratelimit-reset-requests",
+    "x-ratelimit-limit-audio-seconds",
+    "x-ratelimit-remaining-audio-seconds",
+    "x-ratelimit-reset-audio-seconds",
     "ratelimit-policy",
     "ratelimit",
 ];
+
+/// The longest wait that is told: of what never comes back by itself, too.
+const LONGEST_WAIT_MS: u64 = crate::limit::MAX_WINDOW_SECONDS as u64 * 1000;
 
 /// First field of a packed answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,32 +40,62 @@ pub enum Code {
     RateLimited,
     /// A calendar quota refuses.
     QuotaUsedUp,
-    /// The key was revoked, whatever KV still says.
+    /// No credits are left.
+    CreditsUsedUp,
+    /// Too many at the same time.
+    ConcurrencyLimited,
+    /// The key was revoked, or this secret of it was replaced, whatever KV still says.
     Revoked,
+    /// The key was switched off.
+    Disabled,
+    /// The key's time is over.
+    Expired,
     /// The object has no limits: the key's record must be given to it first.
     Unconfigured,
 }
 
 impl Code {
+    const ALL: [Self; 9] = [
+        Self::Admitted,
+        Self::RateLimited,
+        Self::QuotaUsedUp,
+        Self::CreditsUsedUp,
+        Self::ConcurrencyLimited,
+        Self::Revoked,
+        Self::Disabled,
+        Self::Expired,
+        Self::Unconfigured,
+    ];
+
     /// The letter on the wire.
     pub const fn letter(self) -> char {
         match self {
             Self::Admitted => 'A',
             Self::RateLimited => 'L',
             Self::QuotaUsedUp => 'Q',
+            Self::CreditsUsedUp => 'B',
+            Self::ConcurrencyLimited => 'C',
             Self::Revoked => 'R',
+            Self::Disabled => 'D',
+            Self::Expired => 'E',
             Self::Unconfigured => 'U',
         }
     }
 
     /// Reads a letter.
-    pub const fn from_letter(letter: char) -> Option<Self> {
-        match letter {
-            'A' => Some(Self::Admitted),
-            'L' => Some(Self::RateLimited),
-            'Q' => Some(Self::QuotaUsedUp),
-            'R' => Some(Self::Revoked),
-            'U' => Some(Self::Unconfigured),
+    #[must_use]
+    pub fn from_letter(letter: char) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.letter() == letter)
+    }
+
+    /// Of a refusal by a limit: what it counts as.
+    pub const fn outcome(self) -> Option<crate::usage::Outcome> {
+        use crate::usage::Outcome;
+        match self {
+            Self::RateLimited => Some(Outcome::RateLimited),
+            Self::QuotaUsedUp => Some(Outcome::QuotaUsedUp),
+            Self::CreditsUsedUp => Some(Outcome::CreditsUsedUp),
+            Self::ConcurrencyLimited => Some(Outcome::ConcurrencyLimited),
             _ => None,
         }
     }
@@ -70,61 +108,91 @@ pub fn pack_bare(code: Code) -> String {
 
 /// The answer of `state` after `decision` at `now`.
 pub fn pack(state: &LimiterState, decision: Decision, now: UnixMs) -> String {
-    let (code, wait_ms, name) = match decision {
-        Decision::Admitted => (Code::Admitted, 0, ""),
-        Decision::Refused { index, until } => {
-            let limit = state.limits().get(index);
-            let code = match limit.map(|l| l.rule) {
-                Some(Rule::Quota { .. }) => Code::QuotaUsedUp,
-                _ => Code::RateLimited,
+    let rule = |by: By| match by {
+        By::Limit(index) => state.limits().get(index).map(|limit| limit.rule),
+        By::Credits => None,
+    };
+    let (code, wait_ms, name, unit) = match decision {
+        Decision::Admitted => (Code::Admitted, 0, "", None),
+        Decision::Refused { by, until } => {
+            let code = match (by, rule(by)) {
+                (By::Credits, _) => Code::CreditsUsedUp,
+                (_, Some(Rule::Rate { .. })) => Code::RateLimited,
+                (_, Some(Rule::Quota { .. })) => Code::QuotaUsedUp,
+                (_, Some(Rule::Concurrency { .. }) | None) => Code::ConcurrencyLimited,
             };
-            (
-                code,
-                until.since(now),
-                limit.map_or("", |l| l.name.as_str()),
-            )
+            let unit = rule(by).and_then(|rule| rule.unit());
+            (code, wait(until, now), state.name(by), unit)
         }
     };
-    let mut standings: Vec<(usize, Standing)> = state.standings(now).enumerate().collect();
-    standings.sort_by_key(|(_, standing)| standing.remaining);
+    // What counts over time; how many run at once is no quota (draft, 2.1).
+    let mut standings: Vec<(Standing, Option<Rule>)> = state
+        .standings(now)
+        .map(|standing| (standing, rule(standing.by)))
+        .filter(|(_, rule)| !matches!(rule, Some(Rule::Concurrency { .. })))
+        .collect();
+    standings.sort_by_key(|(standing, _)| standing.remaining);
 
-    let mut out = String::with_capacity(192);
+    let mut out = String::with_capacity(224);
     out.push(code.letter());
     out.push(SEPARATOR);
     push_number(&mut out, wait_ms);
     out.push(SEPARATOR);
     out.push_str(name);
-    if let Some((_, tightest)) = standings.first() {
-        out.push(SEPARATOR);
-        push_number(&mut out, tightest.limit);
-        out.push(SEPARATOR);
-        push_number(&mut out, tightest.remaining);
-        out.push(SEPARATOR);
-        push_duration(&mut out, tightest.resets_at.since(now));
-    }
-    for (place, (index, standing)) in standings.iter().enumerate() {
-        let Some(limit) = state.limits().get(*index) else {
-            continue;
+    out.push(SEPARATOR);
+    out.push_str(unit_letter(unit));
+    for unit in [Unit::Requests, Unit::AudioSeconds] {
+        let of_unit = |(_, rule): &&(Standing, Option<Rule>)| {
+            rule.is_some_and(|rule| rule.unit() == Some(unit))
         };
-        out.push_str(if place == 0 { "\n\"" } else { ", \"" });
-        out.push_str(&limit.name);
-        out.push_str("\";q=");
+        if let Some((tightest, _)) = standings.iter().find(of_unit) {
+            out.push(SEPARATOR);
+            push_number(&mut out, tightest.limit);
+            out.push(SEPARATOR);
+            push_number(&mut out, tightest.remaining);
+            out.push(SEPARATOR);
+            push_duration(&mut out, tightest.resets_at.since(now));
+        } else {
+            out.push_str("\n\n\n");
+        }
+    }
+    out.push(SEPARATOR);
+    for (place, (standing, rule)) in standings.iter().enumerate() {
+        push_name(&mut out, place, state.name(standing.by));
+        out.push_str(";q=");
         push_number(&mut out, standing.limit);
-        out.push_str(";w=");
-        push_number(&mut out, window_seconds(&limit.rule));
+        if let Some(rule) = rule {
+            out.push_str(";w=");
+            push_number(&mut out, window_seconds(rule));
+        }
     }
-    for (place, (index, standing)) in standings.iter().enumerate() {
-        let Some(limit) = state.limits().get(*index) else {
-            continue;
-        };
-        out.push_str(if place == 0 { "\n\"" } else { ", \"" });
-        out.push_str(&limit.name);
-        out.push_str("\";r=");
+    out.push(SEPARATOR);
+    for (place, (standing, _)) in standings.iter().enumerate() {
+        push_name(&mut out, place, state.name(standing.by));
+        out.push_str(";r=");
         push_number(&mut out, standing.remaining);
         out.push_str(";t=");
         push_number(&mut out, standing.resets_at.since(now).div_ceil(1000));
     }
     out
+}
+
+fn push_name(out: &mut String, place: usize, name: &str) {
+    out.push_str(if place == 0 { "\"" } else { ", \"" });
+    out.push_str(name);
+    out.push('"');
+}
+
+fn wait(until: UnixMs, now: UnixMs) -> u64 {
+    until.since(now).min(LONGEST_WAIT_MS)
+}
+
+const fn unit_letter(unit: Option<Unit>) -> &'static str {
+    match unit {
+        Some(Unit::Requests) => "r",
+        Some(Unit::AudioSeconds) => "a",
+        None => "",
+    }
 }
 
 /// What the Worker keeps of a refusal, so that a flood over the limit costs no further calls.
@@ -136,6 +204,8 @@ pub struct Refusal {
     pub until: UnixMs,
     /// The limit's name.
     pub limit: String,
+    /// The unit it counts, as a letter.
+    unit: String,
     /// Its count, as text.
     count: String,
     /// The policy header, as the object sent it.
@@ -149,35 +219,34 @@ pub enum Answer {
     Admitted,
     /// Refused until then.
     Refused(Refusal),
-    /// The key was revoked.
-    Revoked,
-    /// The object has no limits.
-    Unconfigured,
+    /// One of the codes that no limit gave.
+    Bare(Code),
 }
 
 impl Answer {
     /// Reads a packed answer; `None` if it is not one.
     pub fn read(packed: &str, now: UnixMs) -> Option<Self> {
         let code = Code::from_letter(packed.chars().next()?)?;
-        Some(match code {
-            Code::Admitted => Self::Admitted,
-            Code::Revoked => Self::Revoked,
-            Code::Unconfigured => Self::Unconfigured,
-            Code::RateLimited | Code::QuotaUsedUp => {
-                let mut fields = packed.split(SEPARATOR).skip(1);
-                let wait_ms = fields.next()?.parse().ok()?;
-                let limit = fields.next()?.to_owned();
-                let count = fields.next()?.to_owned();
-                let policy = fields.nth(2)?.to_owned();
-                Self::Refused(Refusal {
-                    code,
-                    until: now.plus_ms(wait_ms),
-                    limit,
-                    count,
-                    policy,
-                })
-            }
-        })
+        if code == Code::Admitted {
+            return Some(Self::Admitted);
+        }
+        if code.outcome().is_none() {
+            return Some(Self::Bare(code));
+        }
+        let fields: Vec<&str> = packed.split(SEPARATOR).skip(1).collect();
+        let &[wait_ms, limit, unit, requests, _, _, audio, _, _, policy, _] = fields.as_slice()
+        else {
+            return None;
+        };
+        let count = if unit == "a" { audio } else { requests };
+        Some(Self::Refused(Refusal {
+            code,
+            until: now.plus_ms(wait_ms.parse().ok()?),
+            limit: limit.to_owned(),
+            unit: unit.to_owned(),
+            count: count.to_owned(),
+            policy: policy.to_owned(),
+        }))
     }
 }
 
@@ -196,38 +265,41 @@ impl Refusal {
         out.push(self.code.letter());
         out.push(SEPARATOR);
         push_number(&mut out, wait_ms);
-        for field in [self.limit.as_str(), self.count.as_str(), "0"] {
+        for field in [self.limit.as_str(), self.unit.as_str()] {
             out.push(SEPARATOR);
             out.push_str(field);
         }
-        out.push(SEPARATOR);
-        push_duration(&mut out, wait_ms);
+        for unit in ["r", "a"] {
+            if self.unit == unit {
+                out.push(SEPARATOR);
+                out.push_str(&self.count);
+                out.push_str("\n0\n");
+                push_duration(&mut out, wait_ms);
+            } else {
+                out.push_str("\n\n\n");
+            }
+        }
         out.push(SEPARATOR);
         out.push_str(&self.policy);
-        out.push_str("\n\"");
-        out.push_str(&self.limit);
-        out.push_str("\";r=0;t=");
+        out.push(SEPARATOR);
+        push_name(&mut out, 0, &self.limit);
+        out.push_str(";r=0;t=");
         push_number(&mut out, wait_ms.div_ceil(1000));
         out
     }
 }
 
 fn window_seconds(rule: &Rule) -> u64 {
-    match rule {
-        Rule::Rate { window_seconds, .. } => u64::from(*window_seconds),
-        Rule::Quota {
-            period: Period::Day,
-            ..
-        } => 86_400,
-        Rule::Quota {
-            period: Period::Week,
-            ..
-        } => 7 * 86_400,
+    let period = match rule {
+        Rule::Rate { window_seconds, .. } => return u64::from(*window_seconds),
+        Rule::Quota { period, .. } => period,
+        Rule::Concurrency { .. } => return 0,
+    };
+    match period {
+        Period::Day => 86_400,
+        Period::Week => 7 * 86_400,
         // A policy is a promise for any month: the longest.
-        Rule::Quota {
-            period: Period::Month,
-            ..
-        } => 31 * 86_400,
+        Period::Month => 31 * 86_400,
     }
 }
 
@@ -268,31 +340,53 @@ fn push_duration(out: &mut String, ms: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{quota, rate};
+    use crate::credits::Credits;
+    use crate::limiter::{Begin, Charge};
+    use crate::testing::{audio_quota, concurrency, quota, rate};
 
     // A multiple of both slice lengths used below, so that the times are round.
     const NOW: UnixMs = UnixMs(1_790_000_040_000);
 
     fn state() -> LimiterState {
-        LimiterState::new(vec![quota("day", 1000, Period::Day), rate("minute", 2, 60)])
+        let limits = vec![quota("day", 1000, Period::Day), rate("minute", 2, 60)];
+        LimiterState::new(limits, None, NOW)
     }
 
     #[test]
     fn an_admission_carries_the_headers_of_all_three_kinds() {
         let mut state = state();
-        let decision = state.admit(NOW, 1);
+        let decision = state.admit(NOW, Charge::plain(1));
         assert_eq!(
             pack(&state, decision, NOW),
-            "A\n0\n\n2\n1\n1m1s\n\"minute\";q=2;w=60, \"day\";q=1000;w=86400\n\
+            "A\n0\n\n\n2\n1\n1m1s\n\n\n\n\"minute\";q=2;w=60, \"day\";q=1000;w=86400\n\
              \"minute\";r=1;t=61, \"day\";r=999;t=35160"
+        );
+    }
+
+    #[test]
+    fn audio_and_credits_have_headers_too_and_concurrency_has_none() {
+        let limits = vec![
+            concurrency("parallel", 4),
+            audio_quota("day", 3600, Period::Day),
+        ];
+        let credits = Credits {
+            balance: 7,
+            refill: None,
+        };
+        let mut state = LimiterState::new(limits, Some(&credits), NOW);
+        let decision = state.admit(NOW, Charge::plain(1));
+        assert_eq!(
+            pack(&state, decision, NOW),
+            "A\n0\n\n\n\n\n\n3600\n3600\n9h46m0s\n\"credits\";q=6, \"day\";q=3600;w=86400\n\
+             \"credits\";r=6;t=0, \"day\";r=3600;t=35160"
         );
     }
 
     #[test]
     fn a_refusal_is_read_and_remembered_as_it_was_packed() {
         let mut state = state();
-        state.admit(NOW, 2);
-        let decision = state.admit(NOW, 1);
+        state.admit(NOW, Charge::plain(2));
+        let decision = state.admit(NOW, Charge::plain(1));
         let packed = pack(&state, decision, NOW);
         let Some(Answer::Refused(refusal)) = Answer::read(&packed, NOW) else {
             panic!("{packed}");
@@ -302,7 +396,8 @@ mod tests {
         let remembered = refusal.pack(NOW.plus_ms(60_500));
         assert_eq!(
             remembered,
-            "L\n500\nminute\n2\n0\n1s\n\"minute\";q=2;w=60, \"day\";q=1000;w=86400\n\"minute\";r=0;t=1"
+            "L\n500\nminute\nr\n2\n0\n1s\n\n\n\n\"minute\";q=2;w=60, \"day\";q=1000;w=86400\n\
+             \"minute\";r=0;t=1"
         );
         assert_eq!(
             Answer::read(&remembered, NOW.plus_ms(60_500)),
@@ -311,11 +406,43 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_limit_refuses_with_its_own_code() {
+        let begin = Begin {
+            id: "a",
+            lasts_ms: 1,
+        };
+        let upload = Charge {
+            cost: 1,
+            lease: Some(begin),
+        };
+        let none = Credits {
+            balance: 0,
+            refill: None,
+        };
+        for (limits, credits, code) in [
+            (vec![], Some(none), Code::CreditsUsedUp),
+            (vec![concurrency("p", 1)], None, Code::ConcurrencyLimited),
+            (vec![rate("r", 1, 60)], None, Code::RateLimited),
+            (vec![quota("q", 1, Period::Day)], None, Code::QuotaUsedUp),
+        ] {
+            let mut state = LimiterState::new(limits, credits.as_ref(), NOW);
+            state.admit(NOW, upload);
+            let packed = pack(&state, state.clone().admit(NOW, upload), NOW);
+            let Some(Answer::Refused(refusal)) = Answer::read(&packed, NOW) else {
+                panic!("{packed}");
+            };
+            assert_eq!(refusal.code, code);
+            assert!(refusal.retry_after(NOW) <= 31 * 86_400, "{refusal:?}");
+        }
+    }
+
+    #[test]
     fn retry_after_is_never_earlier_than_the_reset() {
         let refusal = |until| Refusal {
             code: Code::RateLimited,
             until: UnixMs(until),
             limit: "l".into(),
+            unit: "r".into(),
             count: "1".into(),
             policy: String::new(),
         };

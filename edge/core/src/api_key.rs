@@ -28,6 +28,8 @@ pub enum KeyEnv {
     Live,
     /// Trials and tests.
     Test,
+    /// A root key: it administers, and does nothing else.
+    Root,
 }
 
 impl KeyEnv {
@@ -36,6 +38,7 @@ impl KeyEnv {
         match self {
             Self::Live => "live",
             Self::Test => "test",
+            Self::Root => "root",
         }
     }
 }
@@ -60,17 +63,27 @@ impl KeyFormat {
         })
     }
 
-    /// Mints a key from the generator.
-    pub fn mint(&self, rng: &mut impl Rng) -> Result<ApiKey, RngError> {
-        let mut text = format!("{}_{}_", self.prefix, self.env.as_str());
+    /// Mints a key from the generator, for `env` or what this deployment's keys are for.
+    pub fn mint(&self, env: Option<KeyEnv>, rng: &mut impl Rng) -> Result<ApiKey, RngError> {
+        let env = env.unwrap_or(self.env);
+        let mut text = format!("{}_{}_", self.prefix, env.as_str());
         push_random_base62(&mut text, RANDOM_CHARS, rng)?;
         let check = checksum(&text);
         text.extend(check.iter().map(|&b| char::from(b)));
         Ok(ApiKey { text })
     }
 
-    /// Reads the text of a key: prefix, environment (either), alphabet, length and checksum.
+    /// Reads the text of an ordinary key: prefix, environment (live or test), alphabet, length, checksum.
     pub fn parse(&self, text: &str) -> Result<ApiKey, KeyFormatError> {
+        self.parse_one_of(text, &[KeyEnv::Live, KeyEnv::Test])
+    }
+
+    /// Reads the text of a root key.
+    pub fn parse_root(&self, text: &str) -> Result<ApiKey, KeyFormatError> {
+        self.parse_one_of(text, &[KeyEnv::Root])
+    }
+
+    fn parse_one_of(&self, text: &str, envs: &[KeyEnv]) -> Result<ApiKey, KeyFormatError> {
         if text.len() > MAX_KEY_BYTES {
             return Err(KeyFormatError::Shape);
         }
@@ -78,10 +91,10 @@ impl KeyFormat {
             .strip_prefix(self.prefix.as_str())
             .and_then(|rest| rest.strip_prefix('_'))
             .ok_or(KeyFormatError::Shape)?;
-        let secret = rest
-            .strip_prefix("live_")
-            .or_else(|| rest.strip_prefix("test_"))
-            .ok_or(KeyFormatError::Shape)?;
+        let (env, secret) = rest.split_once('_').ok_or(KeyFormatError::Shape)?;
+        if !envs.iter().any(|known| known.as_str() == env) {
+            return Err(KeyFormatError::Shape);
+        }
         if secret.len() != RANDOM_CHARS + CHECK_CHARS
             || !secret.bytes().all(|b| b.is_ascii_alphanumeric())
         {
@@ -212,7 +225,7 @@ mod tests {
     }
 
     fn mint(seed: u64) -> ApiKey {
-        format().mint(&mut SeededRng::new(seed)).unwrap()
+        format().mint(None, &mut SeededRng::new(seed)).unwrap()
     }
 
     #[test]

@@ -17,13 +17,15 @@ pub trait Lookup {
 }
 
 /// Every setting there is, with its default (`None`: it must be set). docs/operations.md explains each.
-pub const SETTINGS: [(&str, Option<&str>); 11] = [
+pub const SETTINGS: [(&str, Option<&str>); 14] = [
     ("INFERENCE_URLS", None),
     ("EDGE_SIGNING_SECRETS", None),
     ("ROOT_KEY_SHA256", None),
     ("MODELS", Some("tiny.en")),
     ("KEY_PREFIX", Some("wk")),
     ("KEY_ENV", Some("live")),
+    ("IMPORTED_KEY_PREFIXES", Some("")),
+    ("USAGE_FLUSH_SECONDS", Some("300")),
     ("MAX_UPLOAD_BYTES", Some("26214400")),
     ("MAX_AUDIO_SECONDS", Some("7200")),
     ("REQUEST_TIMEOUT_SECONDS", Some("600")),
@@ -31,6 +33,7 @@ pub const SETTINGS: [(&str, Option<&str>); 11] = [
         "DEFAULT_LIMITS",
         Some(r#"[{"name":"minute","kind":"rate","limit":60,"window_seconds":60}]"#),
     ),
+    ("CORS", Some("off")),
     ("LOG", Some("requests")),
 ];
 
@@ -59,6 +62,10 @@ pub struct Settings {
     pub models: Vec<String>,
     /// Form of the keys.
     pub key_format: KeyFormat,
+    /// How keys begin that others minted and whose hashes were imported.
+    pub imported_key_prefixes: Vec<String>,
+    /// How long a key's usage waits in its object before it goes to the database, in seconds.
+    pub usage_flush_seconds: u32,
     /// Largest body of an upload, in bytes.
     pub max_upload_bytes: u64,
     /// Longest audio, in seconds.
@@ -67,6 +74,9 @@ pub struct Settings {
     pub request_timeout_seconds: u32,
     /// Limits of a key that is made without any.
     pub default_limits: Vec<Limit>,
+    /// Whether browsers are answered when they ask before a request (CORS). Which answers they may read is
+    /// each key's matter.
+    pub cors: bool,
     /// What is logged.
     pub log: LogLevel,
 }
@@ -106,7 +116,13 @@ impl Settings {
             "errors" => LogLevel::Errors,
             _ => return wrong("LOG", "must be `requests` or `errors`"),
         };
+        let cors = match text(lookup, "CORS")?.as_str() {
+            "keys" => true,
+            "off" => false,
+            _ => return wrong("CORS", "must be `off` or `keys`"),
+        };
         Ok(Self {
+            cors,
             inference_urls: origins(&text(lookup, "INFERENCE_URLS")?)?,
             signing_secrets: Secret::parse_list(&text(lookup, "EDGE_SIGNING_SECRETS")?)
                 .or_else(|e| wrong("EDGE_SIGNING_SECRETS", &e.to_string()))?,
@@ -114,12 +130,34 @@ impl Settings {
                 .map_or_else(|| wrong("ROOT_KEY_SHA256", "must be 64 hex digits"), Ok)?,
             models: models(&text(lookup, "MODELS")?)?,
             key_format: key_format(lookup)?,
+            imported_key_prefixes: prefixes(&text(lookup, "IMPORTED_KEY_PREFIXES")?)?,
+            usage_flush_seconds: number(lookup, "USAGE_FLUSH_SECONDS", 3_600)?,
             max_upload_bytes: number(lookup, "MAX_UPLOAD_BYTES", MAX_UPLOAD_BYTES)?,
             max_audio_seconds: number(lookup, "MAX_AUDIO_SECONDS", 86_400)?,
             request_timeout_seconds: number(lookup, "REQUEST_TIMEOUT_SECONDS", 3_600)?,
             default_limits: default_limits(&text(lookup, "DEFAULT_LIMITS")?)?,
             log,
         })
+    }
+}
+
+/// Longest imported key, in bytes.
+const MAX_IMPORTED_BYTES: usize = 256;
+
+impl Settings {
+    /// The hash under which a presented key is looked up. `None`: no key of this deployment, and no I/O
+    /// is needed to say so.
+    pub fn hash_of(&self, text: &str) -> Option<KeyHash> {
+        if let Ok(key) = self.key_format.parse(text) {
+            return Some(key.hash());
+        }
+        let prefixes = &self.imported_key_prefixes;
+        let imported = text.len() <= MAX_IMPORTED_BYTES
+            && prefixes.iter().any(|prefix| {
+                text.strip_prefix(prefix)
+                    .is_some_and(|rest| rest.len() >= 16)
+            });
+        imported.then(|| KeyHash::of(text))
     }
 }
 
@@ -179,6 +217,23 @@ fn origins(list: &str) -> Result<Vec<String>, ConfigError> {
     }
 }
 
+fn prefixes(list: &str) -> Result<Vec<String>, ConfigError> {
+    let prefixes = list.split(',').map(|prefix| prefix.trim().to_owned());
+    let prefixes: Vec<String> = prefixes.filter(|prefix| !prefix.is_empty()).collect();
+    let good = |prefix: &String| {
+        let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        (2..=32).contains(&prefix.len()) && prefix.bytes().all(word)
+    };
+    if prefixes.len() <= 16 && prefixes.iter().all(good) {
+        Ok(prefixes)
+    } else {
+        wrong(
+            "IMPORTED_KEY_PREFIXES",
+            "must be at most 16 of 2 to 32 letters, digits, _ - and ., separated by commas",
+        )
+    }
+}
+
 fn models(list: &str) -> Result<Vec<String>, ConfigError> {
     let models: Vec<String> = list.split(',').map(|m| m.trim().to_owned()).collect();
     if models.len() <= 64 && models.iter().all(|model| is_model_name(model)) {
@@ -213,6 +268,9 @@ fn default_limits(json: &str) -> Result<Vec<Limit>, ConfigError> {
     let limits: Vec<Limit> =
         serde_json::from_str(json).or_else(|e| wrong("DEFAULT_LIMITS", &e.to_string()))?;
     check_all(&limits).or_else(|e| wrong("DEFAULT_LIMITS", &e.to_string()))?;
+    if limits.is_empty() {
+        return wrong("DEFAULT_LIMITS", "a key needs a limit");
+    }
     Ok(limits)
 }
 
@@ -261,6 +319,27 @@ mod tests {
     }
 
     #[test]
+    fn imported_keys_are_looked_up_by_their_prefix_and_garbage_is_not() {
+        let mut vars = good();
+        vars.0
+            .insert("IMPORTED_KEY_PREFIXES", "sk-, unkey_".to_owned());
+        let settings = Settings::read(&vars).unwrap();
+        for (text, known) in [
+            ("sk-0123456789abcdef", true),
+            ("unkey_0123456789abcdef", true),
+            ("sk-short", false),
+            ("pk-0123456789abcdef", false),
+            ("wk_live_0123456789abcdef012345678901", false),
+            (&format!("sk-{}", "a".repeat(300)), false),
+        ] {
+            let hash = known.then(|| KeyHash::of(text));
+            assert_eq!(settings.hash_of(text), hash, "{text}");
+        }
+        let plain = Settings::read(&good()).unwrap();
+        assert_eq!(plain.hash_of("sk-0123456789abcdef"), None);
+    }
+
+    #[test]
     fn a_missing_wrong_or_unknown_setting_stops_the_worker_and_is_named() {
         for name in ["INFERENCE_URLS", "EDGE_SIGNING_SECRETS", "ROOT_KEY_SHA256"] {
             let mut vars = good();
@@ -285,6 +364,10 @@ mod tests {
             ("DEFAULT_LIMITS", "[]"),
             ("DEFAULT_LIMITS", "{"),
             ("LOG", "all"),
+            ("CORS", "*"),
+            ("IMPORTED_KEY_PREFIXES", "a"),
+            ("IMPORTED_KEY_PREFIXES", "sk-,*"),
+            ("USAGE_FLUSH_SECONDS", "0"),
             ("MAX_UPLAOD_BYTES", "1"),
         ] {
             let mut vars = good();

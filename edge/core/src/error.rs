@@ -2,8 +2,8 @@
 
 use inference_api::envelope::{Envelope, ErrorType};
 
-use crate::key_record::Scope;
 use crate::ports::PortError;
+use crate::scope::{AdminScope, Scope};
 
 /// Everything that can be wrong with a request at the edge. Public text and private cause stand
 /// apart: [`EdgeError::answer`] makes the text, [`EdgeError::cause`] is for the log alone.
@@ -23,6 +23,10 @@ pub enum EdgeError {
     ExpiredKey,
     /// A good key without the scope of this route.
     InsufficientScope(Scope),
+    /// A good root key without the scope of this route.
+    InsufficientAdminScope(AdminScope),
+    /// A good key, from an address it is not bound to.
+    ForbiddenAddress,
     /// No such route.
     UnknownRoute,
     /// No such object, or not this caller's.
@@ -44,6 +48,16 @@ pub enum EdgeError {
         /// What it must be.
         message: String,
     },
+    /// What was to be changed has another version by now.
+    VersionConflict,
+    /// A revoked key stays as it is.
+    KeyIsRevoked,
+    /// The owner has a key on this plan already, or somebody has a key with this hash: its id.
+    KeyExists(String),
+    /// The idempotency key belongs to another request.
+    IdempotencyKeyReused,
+    /// So many keys are on the plan.
+    PlanInUse(usize),
     /// A sliding rate is used up.
     RateLimited {
         /// The limit's name.
@@ -58,10 +72,24 @@ pub enum EdgeError {
         /// Whole seconds until the next period.
         retry_after: u64,
     },
+    /// No credits are left.
+    CreditsUsedUp {
+        /// Whole seconds until they are filled up.
+        retry_after: u64,
+    },
+    /// Too many requests at the same time.
+    ConcurrencyLimited {
+        /// The limit's name.
+        limit: String,
+        /// Whole seconds after which one may try again.
+        retry_after: u64,
+    },
     /// The key's limiter gave no answer; nothing is admitted without it.
     LimiterUnavailable(PortError),
     /// KV gave no answer.
     KeyStoreUnavailable(PortError),
+    /// The database gave no answer.
+    DatabaseUnavailable(PortError),
     /// Every inference host is out.
     UpstreamUnavailable,
     /// The host broke off, refused the edge, or answered something else than the service does.
@@ -156,6 +184,18 @@ impl EdgeError {
                 Invalid,
                 format!("This API key lacks the scope `{}`.", scope.as_str()),
             ),
+            Self::InsufficientAdminScope(scope) => (
+                403,
+                "insufficient_scope",
+                Invalid,
+                format!("This root key lacks the scope `{}`.", scope.as_str()),
+            ),
+            Self::ForbiddenAddress => (
+                403,
+                "address_not_allowed",
+                Invalid,
+                "This API key may not be used from this address.".into(),
+            ),
             Self::UnknownRoute => (404, "not_found", Invalid, "There is no such route.".into()),
             Self::NotFound(what) => (
                 404,
@@ -189,6 +229,37 @@ impl EdgeError {
             ),
             Self::InvalidBody(message) => (400, "invalid_body", Invalid, message.clone()),
             Self::InvalidValue { message, .. } => (400, "invalid_value", Invalid, message.clone()),
+            Self::VersionConflict => (
+                409,
+                "version_conflict",
+                Invalid,
+                "Somebody else changed it first. Read it again.".into(),
+            ),
+            Self::KeyIsRevoked => (
+                409,
+                "key_is_revoked",
+                Invalid,
+                "A revoked key stays as it is.".into(),
+            ),
+            Self::KeyExists(_) => (
+                409,
+                "key_exists",
+                Invalid,
+                "There is a key like this already.".into(),
+            ),
+            Self::IdempotencyKeyReused => (
+                409,
+                "idempotency_key_reused",
+                Invalid,
+                "This `Idempotency-Key` belongs to another request, or what that made has changed since."
+                    .into(),
+            ),
+            Self::PlanInUse(keys) => (
+                409,
+                "plan_in_use",
+                Invalid,
+                format!("{keys} keys are on this plan."),
+            ),
             Self::RateLimited { limit, retry_after } => (
                 429,
                 "rate_limit_exceeded",
@@ -204,6 +275,24 @@ impl EdgeError {
                 format!(
                     "The quota {limit:?} of this key is used up. It starts anew in {retry_after} s."
                 ),
+            ),
+            Self::CreditsUsedUp { .. } => (
+                429,
+                "insufficient_credits",
+                Rate,
+                "The credits of this key are used up.".into(),
+            ),
+            Self::ConcurrencyLimited { limit, .. } => (
+                429,
+                "concurrency_limit_exceeded",
+                Rate,
+                format!("The limit {limit:?} of requests at the same time is reached."),
+            ),
+            Self::DatabaseUnavailable(_) => (
+                503,
+                "database_unavailable",
+                Server,
+                "The database can't be read at present.".into(),
             ),
             Self::LimiterUnavailable(_) => (
                 503,
@@ -275,9 +364,9 @@ impl EdgeError {
     /// The private cause, for the log.
     pub fn cause(&self) -> Option<String> {
         match self {
-            Self::LimiterUnavailable(error) | Self::KeyStoreUnavailable(error) => {
-                Some(error.to_string())
-            }
+            Self::LimiterUnavailable(error)
+            | Self::KeyStoreUnavailable(error)
+            | Self::DatabaseUnavailable(error) => Some(error.to_string()),
             Self::UpstreamFailed(cause) | Self::Misconfigured(cause) | Self::Internal(cause) => {
                 Some(cause.clone())
             }
@@ -287,10 +376,12 @@ impl EdgeError {
 
     const fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::RateLimited { retry_after, .. } | Self::QuotaUsedUp { retry_after, .. } => {
-                Some(*retry_after)
-            }
+            Self::RateLimited { retry_after, .. }
+            | Self::QuotaUsedUp { retry_after, .. }
+            | Self::CreditsUsedUp { retry_after }
+            | Self::ConcurrencyLimited { retry_after, .. } => Some(*retry_after),
             Self::LimiterUnavailable(_)
+            | Self::DatabaseUnavailable(_)
             | Self::KeyStoreUnavailable(_)
             | Self::UpstreamUnavailable => Some(OUTAGE_RETRY_SECONDS),
             _ => None,
@@ -311,6 +402,8 @@ impl EdgeError {
             Self::DisabledKey,
             Self::ExpiredKey,
             Self::InsufficientScope(Scope::Transcribe),
+            Self::InsufficientAdminScope(AdminScope::Keys),
+            Self::ForbiddenAddress,
             Self::UnknownRoute,
             Self::NotFound("key"),
             Self::ModelNotFound(String::new()),
@@ -322,6 +415,17 @@ impl EdgeError {
                 param: "name",
                 message: String::new(),
             },
+            Self::VersionConflict,
+            Self::KeyIsRevoked,
+            Self::KeyExists(String::new()),
+            Self::IdempotencyKeyReused,
+            Self::PlanInUse(1),
+            Self::CreditsUsedUp { retry_after: 1 },
+            Self::ConcurrencyLimited {
+                limit: String::new(),
+                retry_after: 1,
+            },
+            Self::DatabaseUnavailable(lost()),
             Self::RateLimited {
                 limit: String::new(),
                 retry_after: 1,

@@ -79,6 +79,12 @@ impl<T> KeyCache<T> {
         self.unknown.insert(hash, now.plus_ms(UNKNOWN_MS));
     }
 
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.found.clear();
+        self.unknown.clear();
+    }
+
     /// Forgets a key, so that the next request reads its record anew.
     pub fn forget(&mut self, hash: &KeyHash) {
         self.found.remove(hash);

@@ -6,17 +6,26 @@
 pub mod admin;
 pub mod admission;
 pub mod api_key;
+pub mod change;
 pub mod config;
+pub mod credits;
 pub mod error;
 pub mod headers;
 pub mod key_cache;
 pub mod key_record;
+pub mod key_state;
+pub mod lease;
 pub mod limit;
 pub mod limiter;
+pub mod plan;
 pub mod ports;
 pub mod quota;
 pub mod rate_limit;
+pub mod scope;
+pub mod stored;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod upstream;
+pub mod usage;
+pub mod usage_report;
 pub mod verify;

@@ -1,19 +1,35 @@
 //! The state of one key's limiter object: all of its limits, checked and charged in one step.
+//!
+//! Every step changes the state in place. When storing it fails, the object throws the state away and
+//! reads what storage holds: so a failed write charges nothing that storage does not hold.
 
-use crate::limit::{Limit, Rule};
+use serde::{Deserialize, Serialize};
+
+use crate::credits::{Balance, Credits, Refill};
+use crate::lease::{Lease, Leases};
+use crate::limit::{Limit, MAX_CONCURRENCY, Rule, Unit};
 use crate::ports::UnixMs;
 use crate::quota::Quota;
 use crate::rate_limit::SlidingWindow;
+use crate::stored::{Reader, put};
+use crate::usage::{HourUsage, Measured, Outcome};
 
-/// First byte of the stored form; another one is a form this code does not know.
-const STORED_FORM: u8 = 1;
+/// First number of the stored form; another one is a form this code does not know.
+const STORED_FORM: u64 = 2;
 
-/// The limits of a key and what is used of each. Clone it, admit on the clone, store the clone, and
-/// only then keep it: so a failed write charges nothing in memory that storage does not hold.
+/// How long a refusal for want of a free lease is good, in milliseconds: nobody knows when one ends.
+const CONCURRENCY_RETRY_MS: u64 = 1_000;
+
+/// The limits of a key or an owner, and what is used of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimiterState {
     limits: Vec<Limit>,
     counters: Vec<Counter>,
+    credits: Option<Balance>,
+    leases: Leases,
+    /// The latest time seen: to the limits, time never runs backwards.
+    latest: UnixMs,
+    usage: HourUsage,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,17 +37,55 @@ enum Counter {
     // Boxed: it is ten times the size of a quota.
     Rate(Box<SlidingWindow>),
     Quota(Quota),
+    /// Counted by the leases.
+    Concurrency,
 }
 
-/// What one limit stands at after a decision.
+/// What a request weighs.
+#[derive(Clone, Copy, Debug)]
+pub struct Charge<'a> {
+    /// Requests and credits it is charged. 0 asks only whether anything is left.
+    pub cost: u64,
+    /// For a request with audio: its lease.
+    pub lease: Option<Begin<'a>>,
+}
+
+/// The lease of a request: it begins with the admission.
+#[derive(Clone, Copy, Debug)]
+pub struct Begin<'a> {
+    /// The request's id.
+    pub id: &'a str,
+    /// Milliseconds until it expires by itself: longer than any request may take.
+    pub lasts_ms: u64,
+}
+
+impl Charge<'static> {
+    /// A request without audio.
+    pub const fn plain(cost: u64) -> Self {
+        Self { cost, lease: None }
+    }
+}
+
+/// What one limit stands at after a decision, in its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
+    /// Which of them.
+    pub by: By,
     /// The most it admits.
     pub limit: u64,
     /// What is left.
     pub remaining: u64,
-    /// When more will be left than now: the next slice that frees something, or the next period.
+    /// When more will be left than now: the next slice that frees something, the next period.
     pub resets_at: UnixMs,
+}
+
+/// One of the things that can refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The limit at this place of the list.
+    Limit(usize),
+    /// The credits.
+    Credits,
 }
 
 /// Whether a request was admitted. If so, every limit was charged; if not, none.
@@ -39,94 +93,385 @@ pub struct Standing {
 pub enum Decision {
     /// Charged to every limit.
     Admitted,
-    /// Refused by the limit at `index` (the one that lasts longest); `until` is when it would fit.
+    /// Refused; of several refusals this is the one that lasts longest.
     Refused {
-        /// Place in the key's list of limits.
-        index: usize,
+        /// By which limit.
+        by: By,
         /// When the same request would be admitted if nothing else came.
         until: UnixMs,
     },
 }
 
+/// What a settlement did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Charged, or refunded.
+    Now,
+    /// Nothing: this request was settled before, or its lease was forgotten.
+    Before,
+}
+
 impl LimiterState {
     /// Nothing used yet.
-    pub fn new(limits: Vec<Limit>) -> Self {
-        let counters = limits
-            .iter()
-            .map(|limit| Counter::new(limit.rule))
-            .collect();
-        Self { limits, counters }
+    pub fn new(limits: Vec<Limit>, credits: Option<&Credits>, now: UnixMs) -> Self {
+        Self {
+            counters: limits.iter().map(|l| Counter::new(l.rule)).collect(),
+            limits,
+            credits: credits.map(|credits| Balance::new(credits, now)),
+            leases: Leases::default(),
+            latest: now,
+            usage: HourUsage::starting(now),
+        }
     }
 
-    /// The key's limits.
+    /// The limits.
     pub fn limits(&self) -> &[Limit] {
         &self.limits
     }
 
-    /// Decides on a request of weight `cost`, and charges it to every limit or to none.
-    pub fn admit(&mut self, now: UnixMs, cost: u32) -> Decision {
-        let mut refused = None;
-        for (index, (limit, counter)) in self.limits.iter().zip(&mut self.counters).enumerate() {
-            counter.advance(now);
-            let fits_at = counter.fits_at(cost, limit.rule.limit());
-            if fits_at.is_none_or(|at| at > UnixMs(0)) {
-                // What never fits is refused until the end of time as the caller can see it.
-                let until = fits_at.unwrap_or(UnixMs(u64::MAX));
-                if refused.is_none_or(|(_, longest)| until > longest) {
-                    refused = Some((index, until));
-                }
+    /// The name of what refused.
+    pub fn name(&self, by: By) -> &str {
+        match by {
+            By::Limit(index) => self.limits.get(index).map_or("", |l| l.name.as_str()),
+            By::Credits => "credits",
+        }
+    }
+
+    /// The present hour.
+    pub const fn usage(&self) -> &HourUsage {
+        &self.usage
+    }
+
+    /// Requests under way.
+    pub const fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// Takes back an admission that somebody else refuses, and its lease with it.
+    pub fn undo(&mut self, at: UnixMs, cost: u64, lease: Option<&str>) {
+        if let Some(id) = lease {
+            self.leases.end(id);
+        }
+        self.refund(at, cost);
+    }
+
+    /// Credits left, if this key has any.
+    pub fn credits_left(&mut self, now: UnixMs) -> Option<u64> {
+        let now = self.at(now);
+        let credits = self.credits.as_mut()?;
+        credits.advance(now);
+        Some(credits.left())
+    }
+
+    /// Moves on to `now`. A completed hour is returned: it must be stored before the next.
+    #[must_use]
+    pub fn turn(&mut self, now: UnixMs) -> Option<HourUsage> {
+        let now = self.at(now);
+        let present = HourUsage::starting(now);
+        if present.hour == self.usage.hour {
+            return None;
+        }
+        let done = std::mem::replace(&mut self.usage, present);
+        (!done.is_empty()).then_some(done)
+    }
+
+    /// Decides on a request, and charges it to every limit or to none.
+    pub fn admit(&mut self, now: UnixMs, charge: Charge<'_>) -> Decision {
+        let now = self.at(now);
+        let refused = self.refusal(now, charge);
+        if let Some((by, until)) = refused {
+            self.usage.count(self.outcome(by), 1);
+            return Decision::Refused { by, until };
+        }
+        for (limit, counter) in self.limits.iter().zip(&mut self.counters) {
+            if limit.rule.unit() == Some(Unit::Requests) {
+                counter.charge(charge.cost);
             }
         }
-        if let Some((index, until)) = refused {
-            return Decision::Refused { index, until };
+        if let Some(credits) = &mut self.credits {
+            credits.charge(charge.cost);
         }
-        for counter in &mut self.counters {
-            counter.charge(cost);
+        match charge.lease {
+            Some(begin) => {
+                let lease = Lease {
+                    at: now,
+                    expires: now.plus_ms(begin.lasts_ms),
+                    cost: charge.cost,
+                };
+                self.leases.begin(begin.id, lease);
+            }
+            None if charge.cost > 0 => self.usage.count(Outcome::Served, 1),
+            None => {}
         }
         Decision::Admitted
     }
 
-    /// What each limit stands at, in the order of [`limits`](Self::limits).
-    pub fn standings(&self, now: UnixMs) -> impl Iterator<Item = Standing> + '_ {
-        self.limits
-            .iter()
-            .zip(&self.counters)
-            .map(move |(limit, counter)| Standing {
-                limit: limit.rule.limit(),
-                remaining: limit.rule.limit().saturating_sub(counter.used()),
-                resets_at: counter.frees_at().unwrap_or(now).max(now),
-            })
+    /// The refusal that lasts longest, if any limit refuses.
+    fn refusal(&mut self, now: UnixMs, charge: Charge<'_>) -> Option<(By, UnixMs)> {
+        let mut longest: Option<(By, UnixMs)> = None;
+        let mut consider = |by, fits_at: Option<UnixMs>| {
+            // What never fits is refused until the end of time as the caller can see it.
+            let until = fits_at.unwrap_or(UnixMs(u64::MAX));
+            if until > UnixMs(0) && longest.is_none_or(|(_, end)| until > end) {
+                longest = Some((by, until));
+            }
+        };
+        let under_way = self.leases.under_way(now);
+        for (index, (limit, counter)) in self.limits.iter().zip(&mut self.counters).enumerate() {
+            counter.advance(now);
+            let fits_at = match (limit.rule, charge.lease) {
+                (Rule::Concurrency { limit }, Some(_)) if under_way >= limit => {
+                    Some(now.plus_ms(CONCURRENCY_RETRY_MS))
+                }
+                // What a request with audio will take is not known: one millisecond must be left.
+                (rule, Some(_)) if rule.unit() == Some(Unit::AudioSeconds) => {
+                    counter.fits_at(1, rule.limit() * rule.scale())
+                }
+                (rule, _) if rule.unit() == Some(Unit::Requests) => {
+                    counter.fits_at(charge.cost, rule.limit())
+                }
+                _ => continue,
+            };
+            consider(By::Limit(index), fits_at);
+        }
+        if let Some(credits) = &mut self.credits {
+            credits.advance(now);
+            consider(By::Credits, credits.fits_at(charge.cost));
+        }
+        if longest.is_none()
+            && charge.lease.is_some()
+            && self.leases.len() as u64 >= MAX_CONCURRENCY
+        {
+            // No limit of its own: the bound of the object's memory.
+            return Some((By::Limit(usize::MAX), now.plus_ms(CONCURRENCY_RETRY_MS)));
+        }
+        longest
     }
 
-    /// The counters as stored; the limits are stored apart, because they seldom change.
+    /// The outcome that a refusal counts as.
+    fn outcome(&self, by: By) -> Outcome {
+        match by {
+            By::Credits => Outcome::CreditsUsedUp,
+            By::Limit(index) => match self.limits.get(index).map(|l| l.rule) {
+                Some(Rule::Rate { .. }) => Outcome::RateLimited,
+                Some(Rule::Quota { .. }) => Outcome::QuotaUsedUp,
+                Some(Rule::Concurrency { .. }) | None => Outcome::ConcurrencyLimited,
+            },
+        }
+    }
+
+    /// Counts refusals that an isolate gave from memory.
+    pub fn count_refused(&mut self, now: UnixMs, outcome: Outcome, times: u64) {
+        self.at(now);
+        self.usage.count(outcome, times);
+    }
+
+    /// Ends a request: its audio is charged to every limit that counts audio, or, where nothing was
+    /// served, what it was charged at its admission is given back. The second settlement of a request
+    /// changes nothing.
+    pub fn settle(
+        &mut self,
+        now: UnixMs,
+        id: &str,
+        outcome: Outcome,
+        measured: Measured,
+    ) -> Settled {
+        let now = self.at(now);
+        let Some(lease) = self.leases.end(id) else {
+            return Settled::Before;
+        };
+        if outcome.is_refunded() {
+            self.refund(lease.at, lease.cost);
+        }
+        for (limit, counter) in self.limits.iter().zip(&mut self.counters) {
+            if limit.rule.unit() == Some(Unit::AudioSeconds) {
+                counter.advance(now);
+                counter.charge(measured.audio_ms);
+            }
+        }
+        self.usage.measure(outcome, measured);
+        Settled::Now
+    }
+
+    /// Takes back an admission that had no lease.
+    pub fn refund(&mut self, at: UnixMs, cost: u64) {
+        for (limit, counter) in self.limits.iter().zip(&mut self.counters) {
+            if limit.rule.unit() == Some(Unit::Requests) {
+                counter.refund(at, cost);
+            }
+        }
+        if let Some(credits) = &mut self.credits {
+            credits.add(cost);
+        }
+    }
+
+    /// Forgets leases that expired long ago: their requests are lost.
+    pub fn forget_expired(&mut self, now: UnixMs) -> u64 {
+        let now = self.at(now);
+        let lost = self.leases.forget_expired(now);
+        self.usage.count(Outcome::Lost, lost);
+        lost
+    }
+
+    /// Other limits from now on. A counter whose limit keeps its name, unit and kind goes on counting.
+    pub fn set_limits(&mut self, limits: Vec<Limit>, now: UnixMs) {
+        let now = self.at(now);
+        for counter in &mut self.counters {
+            counter.advance(now);
+        }
+        let carried = |limit: &Limit| {
+            let at = self.limits.iter().position(|old| old.name == limit.name)?;
+            if self.limits[at].rule.unit() != limit.rule.unit() {
+                return None;
+            }
+            match (&self.counters[at], self.limits[at].rule, limit.rule) {
+                (Counter::Rate(window), _, Rule::Rate { window_seconds, .. }) => {
+                    Some(Counter::Rate(Box::new(window.with_window(window_seconds))))
+                }
+                (
+                    Counter::Quota(quota),
+                    Rule::Quota { period: old, .. },
+                    Rule::Quota { period, .. },
+                ) if old == period => Some(Counter::Quota(quota.clone())),
+                _ => None,
+            }
+        };
+        let counters = limits
+            .iter()
+            .map(|limit| carried(limit).unwrap_or_else(|| Counter::new(limit.rule)))
+            .collect();
+        self.counters = counters;
+        self.limits = limits;
+    }
+
+    /// Gives credits, another refill, or takes both away. What is left stays; [`set_balance`] sets it.
+    ///
+    /// [`set_balance`]: Self::set_balance
+    pub fn set_credits(&mut self, credits: Option<&Credits>, now: UnixMs) {
+        let now = self.at(now);
+        match (&mut self.credits, credits) {
+            (_, None) => self.credits = None,
+            (Some(balance), Some(credits)) => balance.set_refill(credits.refill, now),
+            (none, Some(credits)) => *none = Some(Balance::new(credits, now)),
+        }
+    }
+
+    /// Sets or adds to the balance; what is left afterwards, `None` if there are no credits.
+    pub fn set_balance(&mut self, change: BalanceChange, now: UnixMs) -> Option<u64> {
+        let now = self.at(now);
+        let credits = self.credits.as_mut()?;
+        credits.advance(now);
+        match change {
+            BalanceChange::Set(left) => credits.set(left),
+            BalanceChange::Add(amount) => credits.add(amount),
+        }
+        Some(credits.left())
+    }
+
+    /// What each limit stands at, in the order of [`limits`](Self::limits), then the credits.
+    pub fn standings(&self, now: UnixMs) -> impl Iterator<Item = Standing> + '_ {
+        let limits = self.limits.iter().zip(&self.counters).enumerate();
+        let limits = limits.map(move |(index, (limit, counter))| {
+            let most = limit.rule.limit();
+            let used = match counter {
+                Counter::Rate(window) => window.used(),
+                Counter::Quota(quota) => quota.used(),
+                Counter::Concurrency => self.leases.under_way(now),
+            };
+            Standing {
+                by: By::Limit(index),
+                limit: most,
+                remaining: (most * limit.rule.scale()).saturating_sub(used) / limit.rule.scale(),
+                resets_at: counter.frees_at().unwrap_or(now).max(now),
+            }
+        });
+        let credits = self.credits.iter().map(move |credits| Standing {
+            by: By::Credits,
+            limit: credits.full(),
+            remaining: credits.left(),
+            resets_at: credits.refills_at().unwrap_or(now).max(now),
+        });
+        limits.chain(credits)
+    }
+
+    /// The counters as stored. Limits and leases are stored apart: the former seldom change, the latter
+    /// are rows.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64);
-        out.push(STORED_FORM);
+        let mut out = Vec::with_capacity(128);
+        put(&mut out, STORED_FORM);
+        put(&mut out, self.latest.0);
         for counter in &self.counters {
             match counter {
                 Counter::Rate(window) => window.encode(&mut out),
                 Counter::Quota(quota) => quota.encode(&mut out),
+                Counter::Concurrency => {}
             }
         }
+        if let Some(credits) = &self.credits {
+            credits.encode(&mut out);
+        }
+        self.usage.encode(&mut out);
         out
     }
 
-    /// Reads what [`encode`](Self::encode) wrote for the same limits; `None` if it is damaged.
-    pub fn decode(limits: Vec<Limit>, mut bytes: &[u8]) -> Option<Self> {
-        let bytes = &mut bytes;
-        if crate::rate_limit::take::<1>(bytes)? != [STORED_FORM] {
+    /// Reads what [`encode`](Self::encode) wrote for the same limits and credits; `None` if it is damaged.
+    /// `refill`: `None` if there are no credits.
+    #[allow(clippy::option_option)] // No credits, credits without a refill, with one.
+    pub fn decode(
+        limits: Vec<Limit>,
+        refill: Option<Option<Refill>>,
+        leases: Leases,
+        bytes: &[u8],
+    ) -> Option<Self> {
+        let mut stored = Reader::new(bytes);
+        if stored.number()? != STORED_FORM {
             return None;
         }
+        let latest = UnixMs(stored.number()?);
         let counters = limits
             .iter()
             .map(|limit| match limit.rule {
-                Rule::Rate { window_seconds, .. } => SlidingWindow::decode(window_seconds, bytes)
-                    .map(|window| Counter::Rate(Box::new(window))),
-                Rule::Quota { period, .. } => Quota::decode(period, bytes).map(Counter::Quota),
+                Rule::Rate { window_seconds, .. } => {
+                    SlidingWindow::decode(window_seconds, &mut stored)
+                        .map(|window| Counter::Rate(Box::new(window)))
+                }
+                Rule::Quota { period, .. } => {
+                    Quota::decode(period, &mut stored).map(Counter::Quota)
+                }
+                Rule::Concurrency { .. } => Some(Counter::Concurrency),
             })
             .collect::<Option<_>>()?;
-        bytes.is_empty().then_some(Self { limits, counters })
+        let credits = match refill {
+            Some(refill) => Some(Balance::decode(refill, &mut stored)?),
+            None => None,
+        };
+        let usage = HourUsage::decode(&mut stored)?;
+        stored.is_empty().then_some(Self {
+            limits,
+            counters,
+            credits,
+            leases,
+            latest,
+            usage,
+        })
     }
+
+    /// The time as the limits see it.
+    fn at(&mut self, now: UnixMs) -> UnixMs {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+}
+
+/// How an administrator changes a balance: the body of `POST /admin/keys/{id}/credits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum BalanceChange {
+    /// To this.
+    Set(u64),
+    /// By this.
+    Add(u64),
 }
 
 impl Counter {
@@ -136,6 +481,7 @@ impl Counter {
                 Self::Rate(Box::new(SlidingWindow::new(window_seconds)))
             }
             Rule::Quota { period, .. } => Self::Quota(Quota::new(period)),
+            Rule::Concurrency { .. } => Self::Concurrency,
         }
     }
 
@@ -143,23 +489,18 @@ impl Counter {
         match self {
             Self::Rate(window) => window.advance(now),
             Self::Quota(quota) => quota.advance(now),
-        }
-    }
-
-    fn used(&self) -> u64 {
-        match self {
-            Self::Rate(window) => window.used(),
-            Self::Quota(quota) => quota.used(),
+            Self::Concurrency => {}
         }
     }
 
     /// `Some(0)`: it fits now.
-    fn fits_at(&self, cost: u32, limit: u64) -> Option<UnixMs> {
+    fn fits_at(&self, cost: u64, limit: u64) -> Option<UnixMs> {
         match self {
             Self::Rate(window) => window.fits_at(cost, limit),
-            Self::Quota(_) if u64::from(cost) > limit => None,
-            Self::Quota(quota) if quota.used() + u64::from(cost) <= limit => Some(UnixMs(0)),
+            Self::Quota(_) if cost > limit => None,
+            Self::Quota(quota) if quota.used() + cost <= limit => Some(UnixMs(0)),
             Self::Quota(quota) => Some(quota.resets_at()),
+            Self::Concurrency => Some(UnixMs(0)),
         }
     }
 
@@ -167,116 +508,26 @@ impl Counter {
         match self {
             Self::Rate(window) => window.frees_at(),
             Self::Quota(quota) => Some(quota.resets_at()),
+            Self::Concurrency => None,
         }
     }
 
-    fn charge(&mut self, cost: u32) {
+    fn charge(&mut self, cost: u64) {
         match self {
             Self::Rate(window) => window.charge(cost),
             Self::Quota(quota) => quota.charge(cost),
+            Self::Concurrency => {}
+        }
+    }
+
+    fn refund(&mut self, at: UnixMs, cost: u64) {
+        match self {
+            Self::Rate(window) => window.refund(at, cost),
+            Self::Quota(quota) => quota.refund(at, cost),
+            Self::Concurrency => {}
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limit::Period;
-    use crate::testing::{SeededRng, quota, rate};
-
-    const NOW: UnixMs = UnixMs(1_790_000_000_000);
-
-    #[test]
-    fn a_limit_of_100_admits_exactly_100_of_1000() {
-        let mut state = LimiterState::new(vec![rate("minute", 100, 60)]);
-        let admitted = (0..1000)
-            .filter(|_| state.admit(NOW, 1) == Decision::Admitted)
-            .count();
-        assert_eq!(admitted, 100);
-    }
-
-    #[test]
-    fn a_refusal_by_one_limit_charges_none() {
-        let mut state =
-            LimiterState::new(vec![rate("minute", 10, 60), quota("day", 2, Period::Day)]);
-        for _ in 0..2 {
-            assert_eq!(state.admit(NOW, 1), Decision::Admitted);
-        }
-        let before: Vec<_> = state.standings(NOW).collect();
-        for _ in 0..50 {
-            assert!(matches!(
-                state.admit(NOW, 1),
-                Decision::Refused { index: 1, .. }
-            ));
-        }
-        assert_eq!(state.standings(NOW).collect::<Vec<_>>(), before);
-        assert_eq!(before[0].remaining, 8);
-    }
-
-    #[test]
-    fn the_refusal_that_lasts_longest_is_the_one_named_and_holds_until_its_end() {
-        let mut state = LimiterState::new(vec![
-            rate("second", 1, 1),
-            rate("hour", 1, 3600),
-            rate("minute", 1, 60),
-        ]);
-        assert_eq!(state.admit(NOW, 1), Decision::Admitted);
-        let Decision::Refused { index, until } = state.admit(NOW, 1) else {
-            panic!("admitted beyond the limit");
-        };
-        assert_eq!(index, 1);
-        assert_eq!(
-            state.clone().admit(UnixMs(until.0 - 1), 1),
-            Decision::Refused { index, until }
-        );
-        assert_eq!(state.admit(until, 1), Decision::Admitted);
-    }
-
-    #[test]
-    fn nothing_is_forgotten_between_storage_and_memory() {
-        let limits = vec![rate("minute", 40, 60), quota("week", 900, Period::Week)];
-        let mut rng = SeededRng::new(11);
-        let mut state = LimiterState::new(limits.clone());
-        let mut evicted = state.clone();
-        let mut now = NOW;
-        for _ in 0..2_000 {
-            now = now.plus_ms(rng.below(3_000));
-            // The object is evicted before every second call or so.
-            if rng.below(2) == 0 {
-                evicted = LimiterState::decode(limits.clone(), &evicted.encode()).unwrap();
-            }
-            assert_eq!(evicted.admit(now, 1), state.admit(now, 1));
-            assert_eq!(evicted, state);
-        }
-    }
-
-    #[test]
-    fn damaged_or_foreign_storage_is_noticed() {
-        let limits = vec![rate("minute", 40, 60)];
-        let mut state = LimiterState::new(limits.clone());
-        state.admit(NOW, 1);
-        let bytes = state.encode();
-        assert_eq!(LimiterState::decode(limits.clone(), &[]), None);
-        assert_eq!(
-            LimiterState::decode(limits.clone(), &bytes[..bytes.len() - 1]),
-            None
-        );
-        let mut other = bytes.clone();
-        other[0] = 2;
-        assert_eq!(LimiterState::decode(limits.clone(), &other), None);
-        let longer = [bytes.as_slice(), &[0]].concat();
-        assert_eq!(LimiterState::decode(limits, &longer), None);
-    }
-
-    #[test]
-    fn the_stored_form_of_eight_full_limits_stays_small() {
-        let limits = (0..8)
-            .map(|n| rate(&format!("l{n}"), 1_000_000, 60))
-            .collect();
-        let mut state = LimiterState::new(limits);
-        for second in 0..120 {
-            state.admit(NOW.plus_ms(second * 1000), 1);
-        }
-        assert!(state.encode().len() < 3 * 1024, "{}", state.encode().len());
-    }
-}
+mod tests;

@@ -1,9 +1,15 @@
 //! What the rules need from outside, as traits. The shell implements them on Workers KV, Durable
 //! Objects and the runtime's clock; `testing` in memory, with faults.
 
+use serde::{Deserialize, Serialize};
+
 use crate::api_key::KeyHash;
+use crate::change::{Actor, AuditEvent, Change, Unchanged};
 use crate::key_record::KeyRecord;
+use crate::key_state::{Entry, KeyState};
 use crate::limit::Limit;
+use crate::plan::Plan;
+use crate::usage::Rollup;
 
 /// Unix milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,31 +70,182 @@ pub struct Page<T> {
     pub cursor: Option<String>,
 }
 
-/// Key records, replicated for reading. A read may be up to a minute old.
+/// What the objects replicated into KV. A read may be up to a minute old.
 #[allow(async_fn_in_trait)] // Wasm has one thread: no caller needs `Send`.
 pub trait KeyStore {
-    /// The record with this hash.
-    async fn get(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, PortError>;
+    /// The record in this entry.
+    async fn record(&self, entry: &str) -> Result<Option<KeyRecord>, PortError>;
     /// The hash of the key with this id.
     async fn hash_of(&self, id: &str) -> Result<Option<KeyHash>, PortError>;
-    /// Writes the record and the entries by which it is found by id and by owner.
-    async fn put(&self, hash: &KeyHash, record: &KeyRecord) -> Result<(), PortError>;
-    /// Takes all of them away.
-    async fn delete(&self, hash: &KeyHash, record: &KeyRecord) -> Result<(), PortError>;
-    /// Records by owner and id, without reading them one by one.
+    /// The plan of this name.
+    async fn plan(&self, name: &str) -> Result<Option<Plan>, PortError>;
+    /// The metadata of the entries whose names begin so, without reading them one by one.
     async fn list(
         &self,
-        owner: Option<&str>,
+        prefix: &str,
         cursor: Option<&str>,
         limit: u32,
-    ) -> Result<Page<crate::key_record::KeySummary>, PortError>;
+    ) -> Result<Page<serde_json::Value>, PortError>;
+    /// Takes entries away.
+    async fn remove(&self, entries: &[Entry]) -> Result<(), PortError>;
 }
 
-/// A key's own limiter object: the authority for its limits and its revocation.
+/// What an object says of its key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyView {
+    /// The key.
+    pub state: KeyState,
+    /// Credits left, if it has any.
+    pub credits_left: Option<u64>,
+    /// Requests under way.
+    pub under_way: u64,
+}
+
+/// An object's answer to a change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant)] // One lives for one request.
+pub enum Changed {
+    /// Done; this is how it stands.
+    Done(KeyView),
+    /// Not done.
+    Not(Unchanged),
+    /// The object knows no key.
+    Absent,
+}
+
+/// The keys' own objects: the authority for what a key is and may.
 #[allow(async_fn_in_trait)]
-pub trait KeyLimiter {
-    /// Sets the limits of a key that has none yet.
-    async fn configure(&self, key_id: &str, limits: &[Limit]) -> Result<(), PortError>;
-    /// From this call on the key is refused, for good. Idempotent.
-    async fn revoke(&self, key_id: &str) -> Result<(), PortError>;
+pub trait KeyObjects {
+    /// Makes the key, in the object and in KV. The same request again (`made_by`) is answered with what
+    /// it made; an object that has another key answers [`Unchanged::Conflict`].
+    async fn create(&self, key: &KeyState, by: &Actor) -> Result<Changed, PortError>;
+    /// Carries a change out, in the object and then in KV. `known`: what KV has, for an object that does
+    /// not know its key yet.
+    async fn change(
+        &self,
+        id: &str,
+        change: &Change,
+        by: &Actor,
+        known: Option<&KeyState>,
+    ) -> Result<Changed, PortError>;
+    /// Decides on a request without audio; the limiter's packed answer.
+    async fn admit(
+        &self,
+        record: &KeyRecord,
+        hash: &KeyHash,
+        cost: u32,
+    ) -> Result<String, PortError>;
+    /// How it stands.
+    async fn view(&self, id: &str) -> Result<Changed, PortError>;
+    /// Usage of a key that the database may not have yet.
+    async fn live_usage(&self, id: &str) -> Result<Vec<Rollup>, PortError>;
+    /// Forgets everything but that the key is revoked. Returns how many rows that was.
+    async fn purge(&self, id: &str) -> Result<u64, PortError>;
+    /// The limits that all keys of an owner share; none: no limits. Returns the ones before.
+    async fn set_owner_limits(
+        &self,
+        owner: &str,
+        limits: &[Limit],
+    ) -> Result<Vec<Limit>, PortError>;
+    /// The limits that all keys of an owner share.
+    async fn owner_limits(&self, owner: &str) -> Result<Vec<Limit>, PortError>;
+}
+
+/// A directory's answer to a key that enters.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Entered {
+    /// What was announced last, if anything was.
+    pub announced: Option<serde_json::Value>,
+    /// The key that has what was claimed; nothing was entered.
+    pub taken_by: Option<String>,
+}
+
+/// Who must hear of changes: the keys of a plan, the keys of an owner. What is announced reaches every
+/// member, at once or, where an object can't be reached, as soon as it can.
+#[allow(async_fn_in_trait)]
+pub trait Directories {
+    /// Enters keys. With `claim`, one key as the only one that has it: unless another (not `instead_of`)
+    /// has it already.
+    async fn enter(
+        &self,
+        directory: &str,
+        keys: &[&str],
+        claim: Option<&str>,
+        instead_of: Option<&str>,
+    ) -> Result<Entered, PortError>;
+    /// Takes a key out, and gives back what it claimed.
+    async fn leave(&self, directory: &str, key: &str) -> Result<(), PortError>;
+    /// Announces; `expected`: the version that is to be replaced. The object sets `version` in `value`.
+    /// The announced value, or `None` if the version is another one.
+    async fn announce(
+        &self,
+        directory: &str,
+        value: &serde_json::Value,
+        expected: Option<u32>,
+        event: &AuditEvent,
+    ) -> Result<Option<serde_json::Value>, PortError>;
+    /// What was announced last.
+    async fn announced(&self, directory: &str) -> Result<Option<serde_json::Value>, PortError>;
+    /// Its members.
+    async fn members(&self, directory: &str) -> Result<Vec<String>, PortError>;
+    /// Empties and forgets it; returns how many rows that was. The event is told all the same.
+    async fn dissolve(&self, directory: &str, event: &AuditEvent) -> Result<u64, PortError>;
+}
+
+/// Which rows of the usage are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UsageQuery {
+    /// One key's.
+    pub key_id: Option<String>,
+    /// One owner's.
+    pub owner: Option<String>,
+    /// One plan's.
+    pub plan: Option<String>,
+    /// First hour since the epoch.
+    pub from_hour: u64,
+    /// The hour after the last.
+    pub to_hour: u64,
+}
+
+/// Which lines of the audit are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AuditQuery {
+    /// By this root key.
+    pub actor: Option<String>,
+    /// This action.
+    pub action: Option<String>,
+    /// About this.
+    pub target: Option<String>,
+    /// About this owner's keys.
+    pub owner: Option<String>,
+    /// Unix milliseconds of the oldest.
+    pub from: Option<u64>,
+    /// Unix milliseconds after the newest.
+    pub to: Option<u64>,
+    /// Only lines before this one: time and id.
+    pub before: Option<(u64, String)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// The database: usage, audit.
+#[allow(async_fn_in_trait)]
+pub trait Database {
+    /// Rollups summed by hour, over all keys that are asked for.
+    async fn usage(&self, query: &UsageQuery) -> Result<Vec<Rollup>, PortError>;
+    /// Lines of the audit, newest first.
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, PortError>;
+    /// Deletes every row about an owner; how many those were, of the usage and of the audit.
+    async fn purge(&self, owner: &str, keys: &[String]) -> Result<(u64, u64), PortError>;
+}
+
+/// Name of the directory of a plan's keys.
+pub fn plan_directory(plan: &str) -> String {
+    format!("plan:{plan}")
+}
+
+/// Name of the directory of an owner's keys, and of the object with the limits they share.
+pub fn owner_directory(owner: &str) -> String {
+    format!("owner:{owner}")
 }

@@ -2,7 +2,7 @@
 
 use crate::limit::Period;
 use crate::ports::UnixMs;
-use crate::rate_limit::take;
+use crate::stored::{Reader, put};
 
 const DAY_MS: u64 = 86_400_000;
 /// 1970-01-01 was a Thursday: the first Monday is day 4.
@@ -42,8 +42,15 @@ impl Quota {
     }
 
     /// Counts `cost` admissions. The caller has checked that they fit.
-    pub fn charge(&mut self, cost: u32) {
-        self.used = self.used.saturating_add(u64::from(cost));
+    pub fn charge(&mut self, cost: u64) {
+        self.used = self.used.saturating_add(cost);
+    }
+
+    /// Takes back `cost` admissions of the time `at`, if that lies in the present period.
+    pub fn refund(&mut self, at: UnixMs, cost: u64) {
+        if at >= self.start {
+            self.used = self.used.saturating_sub(cost);
+        }
     }
 
     /// When the present period ends.
@@ -51,24 +58,24 @@ impl Quota {
         period_end(self.period, self.start)
     }
 
-    /// Its storage form: start of the period and use, 16 bytes.
+    /// Its storage form: start of the period and use.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend(self.start.0.to_le_bytes());
-        out.extend(self.used.to_le_bytes());
+        put(out, self.start.0 / DAY_MS);
+        put(out, self.used);
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
-    pub fn decode(period: Period, bytes: &mut &[u8]) -> Option<Self> {
+    pub fn decode(period: Period, stored: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
             period,
-            start: UnixMs(u64::from_le_bytes(take(bytes)?)),
-            used: u64::from_le_bytes(take(bytes)?),
+            start: UnixMs(stored.number()?.checked_mul(DAY_MS)?),
+            used: stored.number()?,
         })
     }
 }
 
 /// The first instant of the period that holds `now`.
-fn period_start(period: Period, now: UnixMs) -> UnixMs {
+pub(crate) fn period_start(period: Period, now: UnixMs) -> UnixMs {
     let day = now.0 / DAY_MS;
     let first = match period {
         Period::Day => day,
@@ -82,7 +89,7 @@ fn period_start(period: Period, now: UnixMs) -> UnixMs {
 }
 
 /// The first instant after the period that starts at `start`.
-fn period_end(period: Period, start: UnixMs) -> UnixMs {
+pub(crate) fn period_end(period: Period, start: UnixMs) -> UnixMs {
     let day = start.0 / DAY_MS;
     let next = match period {
         Period::Day => day + 1,
@@ -191,16 +198,27 @@ mod tests {
     }
 
     #[test]
+    fn a_refund_goes_to_the_period_that_was_charged() {
+        let mut quota = Quota::new(Period::Day);
+        quota.advance(UnixMs(MONDAY));
+        quota.charge(3);
+        quota.refund(UnixMs(MONDAY), 1);
+        assert_eq!(quota.used(), 2);
+        quota.advance(UnixMs(MONDAY + DAY_MS));
+        quota.charge(3);
+        quota.refund(UnixMs(MONDAY), 1);
+        assert_eq!(quota.used(), 3);
+    }
+
+    #[test]
     fn a_quota_survives_storage() {
         let mut quota = Quota::new(Period::Month);
         quota.advance(UnixMs(MONDAY));
         quota.charge(3);
         let mut bytes = Vec::new();
         quota.encode(&mut bytes);
-        assert_eq!(
-            Quota::decode(Period::Month, &mut bytes.as_slice()),
-            Some(quota)
-        );
-        assert_eq!(Quota::decode(Period::Month, &mut &bytes[..15]), None);
+        let read = |bytes| Quota::decode(Period::Month, &mut Reader::new(bytes));
+        assert_eq!(read(&bytes[..bytes.len() - 1]), None);
+        assert_eq!(read(&bytes), Some(quota));
     }
 }

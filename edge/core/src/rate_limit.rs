@@ -5,6 +5,7 @@
 //! partly inside, counts whole. It may admit up to one slice late, never early.
 
 use crate::ports::UnixMs;
+use crate::stored::{Reader, put};
 
 /// Slices of one window.
 const SLICES: u64 = 60;
@@ -19,7 +20,7 @@ pub struct SlidingWindow {
     /// Index of the newest slice counted, since the epoch.
     head: u64,
     /// `counts[i % RING]` belongs to slice `i`, for the `RING` slices up to `head`.
-    counts: [u32; RING],
+    counts: [u64; RING],
     sum: u64,
 }
 
@@ -45,7 +46,7 @@ impl SlidingWindow {
         let gone = (slice - self.head).min(RING as u64);
         for step in 1..=gone {
             let place = Self::place(self.head + step);
-            self.sum -= u64::from(self.counts[place]);
+            self.sum -= self.counts[place];
             self.counts[place] = 0;
         }
         // After a jump past the whole ring every place was cleared above.
@@ -58,25 +59,55 @@ impl SlidingWindow {
     }
 
     /// Counts `cost` admissions at the present slice. The caller has checked that they fit.
-    pub fn charge(&mut self, cost: u32) {
-        let place = &mut self.counts[Self::place(self.head)];
-        let before = *place;
-        *place = before.saturating_add(cost);
-        self.sum += u64::from(*place - before);
+    pub fn charge(&mut self, cost: u64) {
+        // Both bounded: costs and audio are, and a window lasts at most 31 days.
+        self.counts[Self::place(self.head)] += cost;
+        self.sum += cost;
+    }
+
+    /// Takes back `cost` admissions of the time `at`, if that is still in the window.
+    pub fn refund(&mut self, at: UnixMs, cost: u64) {
+        let slice = at.0 / self.slice_ms;
+        if slice <= self.head && self.head - slice < RING as u64 {
+            let count = &mut self.counts[Self::place(slice)];
+            let back = cost.min(*count);
+            *count -= back;
+            self.sum -= back;
+        }
+    }
+
+    /// The same admissions seen through a window of another length. Each counts as of the end of its
+    /// slice, so that none leaves the new window too early. What had left the old one stays forgotten.
+    #[must_use]
+    pub fn with_window(&self, window_seconds: u32) -> Self {
+        let mut other = Self::new(window_seconds);
+        if other.slice_ms == self.slice_ms {
+            return self.clone();
+        }
+        for (slice, count) in self.oldest_first() {
+            other.advance(UnixMs((slice + 1) * self.slice_ms - 1));
+            other.charge(count);
+        }
+        other
+    }
+
+    /// When the present slice ends: what is charged now is as good as charged until then.
+    pub const fn slice_ends_at(&self) -> UnixMs {
+        UnixMs((self.head + 1) * self.slice_ms)
     }
 
     /// When `cost` more would fit under `limit`; `None` if they never can.
-    pub fn fits_at(&self, cost: u32, limit: u64) -> Option<UnixMs> {
-        if u64::from(cost) > limit {
+    pub fn fits_at(&self, cost: u64, limit: u64) -> Option<UnixMs> {
+        if cost > limit {
             return None;
         }
         let mut used = self.sum;
-        if used + u64::from(cost) <= limit {
+        if used + cost <= limit {
             return Some(UnixMs(0));
         }
         for (slice, count) in self.oldest_first() {
-            used -= u64::from(count);
-            if used + u64::from(cost) <= limit {
+            used -= count;
+            if used + cost <= limit {
                 return Some(self.leaves_at(slice));
             }
         }
@@ -91,35 +122,33 @@ impl SlidingWindow {
 
     /// Its storage form: newest slice, then distance from it and count of each slice that has any.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let used: Vec<(u64, u32)> = self.oldest_first().collect();
-        out.extend(self.head.to_le_bytes());
-        // At most 61 entries, each at most 60 slices away: both fit a byte.
-        out.push(u8::try_from(used.len()).unwrap_or(u8::MAX));
-        for (slice, count) in used {
-            out.push(u8::try_from(self.head - slice).unwrap_or(u8::MAX));
-            out.extend(count.to_le_bytes());
+        put(out, self.head);
+        put(out, self.oldest_first().count() as u64);
+        for (slice, count) in self.oldest_first() {
+            put(out, self.head - slice);
+            put(out, count);
         }
     }
 
     /// Reads what [`encode`](Self::encode) wrote for a window of the same length.
-    pub fn decode(window_seconds: u32, bytes: &mut &[u8]) -> Option<Self> {
+    pub fn decode(window_seconds: u32, stored: &mut Reader<'_>) -> Option<Self> {
         let mut window = Self::new(window_seconds);
-        window.head = u64::from_le_bytes(take(bytes)?);
-        let [entries] = take::<1>(bytes)?;
+        window.head = stored.number()?;
+        let entries = stored.number()?;
+        if entries > RING as u64 {
+            return None;
+        }
         for _ in 0..entries {
-            let [distance] = take::<1>(bytes)?;
-            let count = u32::from_le_bytes(take(bytes)?);
-            if usize::from(distance) >= RING {
-                return None;
-            }
-            let slice = window.head.checked_sub(u64::from(distance))?;
+            let distance = stored.number().filter(|d| *d < RING as u64)?;
+            let count = stored.number()?;
+            let slice = window.head.checked_sub(distance)?;
             window.counts[Self::place(slice)] = count;
-            window.sum += u64::from(count);
+            window.sum = window.sum.checked_add(count)?;
         }
         Some(window)
     }
 
-    fn oldest_first(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+    fn oldest_first(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         (self.head.saturating_sub(SLICES)..=self.head)
             .map(|slice| (slice, self.counts[Self::place(slice)]))
             .filter(|&(_, count)| count > 0)
@@ -133,13 +162,6 @@ impl SlidingWindow {
     const fn place(slice: u64) -> usize {
         (slice % RING as u64) as usize
     }
-}
-
-/// The next `N` bytes of a stored form.
-pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, rest) = bytes.split_first_chunk::<N>()?;
-    *bytes = rest;
-    Some(*head)
 }
 
 #[cfg(test)]
@@ -232,10 +254,10 @@ mod tests {
             admit(&mut window, now, 30);
             let mut bytes = Vec::new();
             window.encode(&mut bytes);
-            assert_eq!(
-                SlidingWindow::decode(60, &mut bytes.as_slice()),
-                Some(window.clone())
-            );
+            let mut stored = Reader::new(&bytes);
+            let read = SlidingWindow::decode(60, &mut stored);
+            assert_eq!(read, Some(window.clone()));
+            assert!(stored.is_empty());
         }
     }
 
@@ -246,10 +268,51 @@ mod tests {
         let mut bytes = Vec::new();
         window.encode(&mut bytes);
         for cut in 0..bytes.len() {
-            assert_eq!(SlidingWindow::decode(60, &mut &bytes[..cut]), None);
+            assert_eq!(
+                SlidingWindow::decode(60, &mut Reader::new(&bytes[..cut])),
+                None
+            );
         }
-        bytes[9] = 61;
-        assert_eq!(SlidingWindow::decode(60, &mut bytes.as_slice()), None);
+        let distance = bytes.len() - 2;
+        bytes[distance] = 61;
+        assert_eq!(SlidingWindow::decode(60, &mut Reader::new(&bytes)), None);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_free_again_and_only_once() {
+        let mut window = SlidingWindow::new(60);
+        let at = 1_790_000_000_000;
+        assert!(admit(&mut window, at, 1));
+        assert!(!admit(&mut window, at + 5_000, 1));
+        window.refund(UnixMs(at), 1);
+        window.refund(UnixMs(at), 1);
+        assert_eq!(window.used(), 0);
+        assert!(admit(&mut window, at + 5_000, 1));
+        // Long out of the window, or not yet in it: nothing to take back.
+        window.refund(UnixMs(at - 120_000), 1);
+        window.refund(UnixMs(at + 120_000), 1);
+        assert_eq!(window.used(), 1);
+    }
+
+    #[test]
+    fn a_window_made_shorter_or_longer_forgets_nothing_it_could_still_hold() {
+        let mut rng = SeededRng::new(3);
+        for (old, new) in [(60, 1), (1, 60), (60, 3600), (3600, 60), (7, 11)] {
+            let mut window = SlidingWindow::new(old);
+            let mut now = 1_790_000_000_000;
+            let mut admitted = Vec::new();
+            for _ in 0..200 {
+                now += rng.below(u64::from(old) * 20);
+                if admit(&mut window, now, 1_000) {
+                    admitted.push(now);
+                }
+            }
+            let mut changed = window.with_window(new);
+            changed.advance(UnixMs(now));
+            let kept = u64::from(old.min(new)) * 1000;
+            let inside = admitted.iter().filter(|at| now - **at < kept).count();
+            assert!(changed.used() >= inside as u64, "{old} {new}");
+        }
     }
 
     #[test]

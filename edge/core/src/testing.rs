@@ -2,12 +2,24 @@
 //! fail before and after it has persisted.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
+use crate::admission::{Code, pack, pack_bare};
 use crate::api_key::KeyHash;
-use crate::key_record::{KeyRecord, KeySummary, Scope};
-use crate::limit::{Limit, Period, Rule};
-use crate::ports::{Clock, KeyLimiter, KeyStore, Page, PortError, Rng, RngError, UnixMs};
+use crate::change::{Actor, AuditEvent, Change, Unchanged};
+use crate::key_record::KeyRecord;
+use crate::key_state::{Entry, KeyState, id_entry, plan_entry};
+use crate::limit::{Limit, Period, Rule, Unit};
+use crate::limiter::{Charge, LimiterState};
+use crate::plan::Plan;
+use crate::ports::{
+    AuditQuery, Changed, Clock, Database, Directories, Entered, KeyObjects, KeyStore, KeyView,
+    Page, PortError, Rng, RngError, UnixMs, UsageQuery,
+};
+use crate::scope::Scope;
+use crate::usage::Rollup;
 
 /// A generator that gives the same bytes for the same seed (SplitMix64, Steele et al. 2014).
 pub struct SeededRng(u64);
@@ -48,15 +60,6 @@ pub struct BrokenRng;
 impl Rng for BrokenRng {
     fn fill(&mut self, _: &mut [u8]) -> Result<(), RngError> {
         Err(RngError)
-    }
-}
-
-/// A clock that moves only when told to.
-pub struct FrozenClock(pub Cell<u64>);
-
-impl Clock for FrozenClock {
-    fn now(&self) -> UnixMs {
-        UnixMs(self.0.get())
     }
 }
 
@@ -104,84 +107,405 @@ impl Faults {
     }
 }
 
-/// KV and the limiter objects, in memory.
+/// KV, the objects and the database, in memory. The objects run the rules that the real ones run.
 #[derive(Default)]
 pub struct Memory {
-    /// Records by hash, in hex.
-    pub records: RefCell<BTreeMap<String, KeyRecord>>,
-    /// Limits by key id.
-    pub limits: RefCell<BTreeMap<String, Vec<Limit>>>,
-    /// Ids of revoked keys.
-    pub revoked: RefCell<Vec<String>>,
+    /// Entries of KV: value and metadata.
+    pub kv: RefCell<BTreeMap<String, (String, Option<Value>)>>,
+    /// Keys of the objects, and what is used of them.
+    pub keys: RefCell<BTreeMap<String, (KeyState, LimiterState)>>,
+    /// Objects that only know that their key is revoked.
+    pub tombstones: RefCell<BTreeSet<String>>,
+    /// Limits that the keys of an owner share.
+    pub owner_limits: RefCell<BTreeMap<String, Vec<Limit>>>,
+    /// Directories: what was announced, who is in them, who has what was claimed.
+    pub directories: RefCell<BTreeMap<String, Directory>>,
+    /// The audit.
+    pub audit: RefCell<Vec<AuditEvent>>,
+    /// Objects whose last change is not in KV yet.
+    pub unpublished: RefCell<BTreeSet<String>>,
+    /// Calls of KV's list.
+    pub list_calls: Cell<usize>,
+    /// Unix milliseconds.
+    pub now: Cell<u64>,
     /// What goes wrong.
     pub faults: Faults,
 }
 
+/// Who must hear of changes.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    announced: Option<Value>,
+    /// Ids of keys.
+    pub members: BTreeSet<String>,
+    /// Holder by claim.
+    pub claims: BTreeMap<String, String>,
+}
+
+impl Memory {
+    /// What an object does as soon as it can: writes what KV does not have yet.
+    pub fn publish_all(&self) {
+        for id in std::mem::take(&mut *self.unpublished.borrow_mut()) {
+            self.write_entries(&id);
+        }
+    }
+
+    fn write_entries(&self, id: &str) {
+        let keys = self.keys.borrow();
+        let Some((key, _)) = keys.get(id) else { return };
+        for entry in key.entries(Clock::now(self)).unwrap_or_default() {
+            match entry.value {
+                Some(value) => {
+                    let entries = &mut self.kv.borrow_mut();
+                    entries.insert(entry.name, (value, entry.metadata));
+                }
+                None => drop(self.kv.borrow_mut().remove(&entry.name)),
+            }
+        }
+    }
+
+    fn standing(&self, id: &str) -> Changed {
+        match self.keys.borrow_mut().get_mut(id) {
+            None => Changed::Absent,
+            Some((state, limiter)) => Changed::Done(KeyView {
+                credits_left: limiter.credits_left(Clock::now(self)),
+                under_way: limiter.leases().under_way(Clock::now(self)),
+                state: state.clone(),
+            }),
+        }
+    }
+
+    fn apply(&self, id: &str, change: &Change, by: &Actor) -> Changed {
+        let mut keys = self.keys.borrow_mut();
+        let Some((state, limiter)) = keys.get_mut(id) else {
+            return Changed::Absent;
+        };
+        match state.apply(limiter, change.clone(), by, Clock::now(self)) {
+            Err(why) => return Changed::Not(why),
+            Ok(event) => self.audit.borrow_mut().extend(event),
+        }
+        drop(keys);
+        self.standing(id)
+    }
+}
+
+impl Clock for Memory {
+    fn now(&self) -> UnixMs {
+        UnixMs(self.now.get())
+    }
+}
+
 impl KeyStore for Memory {
-    async fn get(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, PortError> {
-        self.faults
-            .run("kv", || self.records.borrow().get(&hash.to_hex()).cloned())
+    async fn record(&self, entry: &str) -> Result<Option<KeyRecord>, PortError> {
+        self.faults.run("kv", || {
+            let kv = self.kv.borrow();
+            serde_json::from_str(&kv.get(entry)?.0).ok()
+        })
     }
 
     async fn hash_of(&self, id: &str) -> Result<Option<KeyHash>, PortError> {
         self.faults.run("kv", || {
-            let records = self.records.borrow();
-            let (hash, _) = records.iter().find(|(_, record)| record.id == id)?;
-            KeyHash::from_hex(hash)
+            let kv = self.kv.borrow();
+            KeyHash::from_hex(&kv.get(&id_entry(id))?.0)
         })
     }
 
-    async fn put(&self, hash: &KeyHash, record: &KeyRecord) -> Result<(), PortError> {
+    async fn plan(&self, name: &str) -> Result<Option<Plan>, PortError> {
         self.faults.run("kv", || {
-            self.records
-                .borrow_mut()
-                .insert(hash.to_hex(), record.clone());
-        })
-    }
-
-    async fn delete(&self, hash: &KeyHash, _: &KeyRecord) -> Result<(), PortError> {
-        self.faults.run("kv", || {
-            self.records.borrow_mut().remove(&hash.to_hex());
+            let kv = self.kv.borrow();
+            serde_json::from_str(&kv.get(&plan_entry(name))?.0).ok()
         })
     }
 
     async fn list(
         &self,
-        owner: Option<&str>,
+        prefix: &str,
         cursor: Option<&str>,
         limit: u32,
-    ) -> Result<Page<KeySummary>, PortError> {
+    ) -> Result<Page<Value>, PortError> {
+        self.list_calls.set(self.list_calls.get() + 1);
         self.faults.run("kv", || {
-            let records = self.records.borrow();
-            let mut found: Vec<KeySummary> = records
-                .values()
-                .filter(|r| owner.is_none() || r.owner.as_deref() == owner)
-                .map(KeyRecord::summary)
-                .filter(|s| cursor.is_none_or(|c| s.id.as_str() > c))
+            let kv = self.kv.borrow();
+            let mut found: Vec<_> = kv
+                .iter()
+                .filter(|(name, _)| name.starts_with(prefix))
+                .filter(|(name, _)| cursor.is_none_or(|c| name.as_str() > c))
                 .collect();
-            found.sort_by(|a, b| a.id.cmp(&b.id));
             let more = found.len() > limit as usize;
             found.truncate(limit as usize);
             Page {
-                cursor: found.last().filter(|_| more).map(|s| s.id.clone()),
-                items: found,
+                cursor: found
+                    .last()
+                    .filter(|_| more)
+                    .map(|(name, _)| (*name).clone()),
+                items: found.iter().filter_map(|(_, (_, m))| m.clone()).collect(),
+            }
+        })
+    }
+
+    async fn remove(&self, entries: &[Entry]) -> Result<(), PortError> {
+        self.faults.run("kv", || {
+            let mut kv = self.kv.borrow_mut();
+            for entry in entries {
+                kv.remove(&entry.name);
             }
         })
     }
 }
 
-impl KeyLimiter for Memory {
-    async fn configure(&self, key_id: &str, limits: &[Limit]) -> Result<(), PortError> {
+impl KeyObjects for Memory {
+    async fn create(&self, key: &KeyState, by: &Actor) -> Result<Changed, PortError> {
+        let id = &key.record.id;
+        let made = self.faults.run("limiter", || {
+            let now = Clock::now(self);
+            if self.tombstones.borrow().contains(id) {
+                return Changed::Not(Unchanged::Conflict);
+            }
+            let mut keys = self.keys.borrow_mut();
+            match KeyState::is_new(keys.get(id).map(|(state, _)| state), key) {
+                Err(why) => return Changed::Not(why),
+                Ok(true) => {
+                    keys.insert(id.clone(), (key.clone(), key.limiter(now)));
+                    self.audit.borrow_mut().push(key.made(by, now));
+                }
+                Ok(false) => {}
+            }
+            drop(keys);
+            self.standing(id)
+        })?;
+        if matches!(made, Changed::Done(_)) {
+            // A key that is not in KV does not work: its creation has failed.
+            self.faults.run("kv", || self.write_entries(id))?;
+        }
+        Ok(made)
+    }
+
+    async fn change(
+        &self,
+        id: &str,
+        change: &Change,
+        by: &Actor,
+        known: Option<&KeyState>,
+    ) -> Result<Changed, PortError> {
+        let changed = self.faults.run("limiter", || {
+            if let Some(known) = known {
+                let limiter = known.limiter(Clock::now(self));
+                let mut keys = self.keys.borrow_mut();
+                keys.entry(id.to_owned())
+                    .or_insert_with(|| (known.clone(), limiter));
+            }
+            self.apply(id, change, by)
+        })?;
+        if matches!(changed, Changed::Done(_))
+            && self.faults.run("kv", || self.write_entries(id)).is_err()
+        {
+            self.unpublished.borrow_mut().insert(id.to_owned());
+        }
+        Ok(changed)
+    }
+
+    async fn admit(
+        &self,
+        record: &KeyRecord,
+        hash: &KeyHash,
+        cost: u32,
+    ) -> Result<String, PortError> {
         self.faults.run("limiter", || {
-            self.limits
-                .borrow_mut()
-                .insert(key_id.to_owned(), limits.to_vec());
+            let now = Clock::now(self);
+            if self.tombstones.borrow().contains(&record.id) {
+                return pack_bare(Code::Revoked);
+            }
+            let mut keys = self.keys.borrow_mut();
+            let (state, limiter) = keys.entry(record.id.clone()).or_insert_with(|| {
+                let state = KeyState::of_record(record.clone(), hash.to_hex());
+                let limiter = state.limiter(now);
+                (state, limiter)
+            });
+            if let Some(code) = state.gate(record.generation, now) {
+                return pack_bare(code);
+            }
+            let decision = limiter.admit(now, Charge::plain(u64::from(cost)));
+            pack(limiter, decision, now)
         })
     }
 
-    async fn revoke(&self, key_id: &str) -> Result<(), PortError> {
+    async fn view(&self, id: &str) -> Result<Changed, PortError> {
+        self.faults.run("limiter", || self.standing(id))
+    }
+
+    async fn live_usage(&self, id: &str) -> Result<Vec<Rollup>, PortError> {
         self.faults.run("limiter", || {
-            self.revoked.borrow_mut().push(key_id.to_owned());
+            let keys = self.keys.borrow();
+            let usage = keys.get(id).map(|(_, limiter)| limiter.usage().rollup());
+            usage.into_iter().collect()
+        })
+    }
+
+    async fn purge(&self, id: &str) -> Result<u64, PortError> {
+        self.faults.run("limiter", || {
+            if self.owner_limits.borrow_mut().remove(id).is_some() {
+                return 1;
+            }
+            let Some(_) = self.keys.borrow_mut().remove(id) else {
+                return 0;
+            };
+            self.tombstones.borrow_mut().insert(id.to_owned());
+            1
+        })
+    }
+
+    async fn set_owner_limits(
+        &self,
+        owner: &str,
+        limits: &[Limit],
+    ) -> Result<Vec<Limit>, PortError> {
+        self.faults.run("limiter", || {
+            let name = crate::ports::owner_directory(owner);
+            let mut all = self.owner_limits.borrow_mut();
+            all.insert(name, limits.to_vec()).unwrap_or_default()
+        })
+    }
+
+    async fn owner_limits(&self, owner: &str) -> Result<Vec<Limit>, PortError> {
+        self.faults.run("limiter", || {
+            let name = crate::ports::owner_directory(owner);
+            let all = self.owner_limits.borrow();
+            all.get(&name).cloned().unwrap_or_default()
+        })
+    }
+}
+
+impl Directories for Memory {
+    async fn enter(
+        &self,
+        directory: &str,
+        keys: &[&str],
+        claim: Option<&str>,
+        instead_of: Option<&str>,
+    ) -> Result<Entered, PortError> {
+        self.faults.run("directory", || {
+            let mut all = self.directories.borrow_mut();
+            let directory = all.entry(directory.to_owned()).or_default();
+            if let (Some(claim), Some(key)) = (claim, keys.first()) {
+                let holder = directory.claims.get(claim);
+                if let Some(holder) = holder.filter(|h| h != key && Some(h.as_str()) != instead_of)
+                {
+                    return Entered {
+                        announced: None,
+                        taken_by: Some(holder.clone()),
+                    };
+                }
+                directory.claims.insert(claim.to_owned(), (*key).to_owned());
+            }
+            let keys = keys.iter().map(|key| (*key).to_owned());
+            directory.members.extend(keys);
+            Entered {
+                announced: directory.announced.clone(),
+                taken_by: None,
+            }
+        })
+    }
+
+    async fn leave(&self, directory: &str, key: &str) -> Result<(), PortError> {
+        self.faults.run("directory", || {
+            let mut all = self.directories.borrow_mut();
+            if let Some(directory) = all.get_mut(directory) {
+                directory.members.remove(key);
+                directory.claims.retain(|_, holder| holder != key);
+            }
+        })
+    }
+
+    async fn announce(
+        &self,
+        directory: &str,
+        value: &Value,
+        expected: Option<u32>,
+        event: &AuditEvent,
+    ) -> Result<Option<Value>, PortError> {
+        self.faults.run("directory", || {
+            let mut all = self.directories.borrow_mut();
+            let of_plan = directory.strip_prefix("plan:");
+            let directory = all.entry(directory.to_owned()).or_default();
+            let version = directory
+                .announced
+                .as_ref()
+                .and_then(|value| value["version"].as_u64())
+                .unwrap_or(0);
+            if expected.is_some_and(|expected| u64::from(expected) != version) {
+                return None;
+            }
+            let mut value = value.clone();
+            value["version"] = (version + 1).into();
+            directory.announced = Some(value.clone());
+            self.audit.borrow_mut().push(event.clone());
+            if let Some(plan) = of_plan {
+                let entry = (value.to_string(), Some(value.clone()));
+                self.kv.borrow_mut().insert(plan_entry(plan), entry);
+            }
+            let members = directory.members.clone();
+            drop(all);
+            let change = match of_plan {
+                Some(_) => serde_json::from_value(value.clone()).map(|plan| Change::Plan { plan }),
+                None => Ok(Change::Owner {
+                    limited: value["limited"] == true,
+                }),
+            };
+            for id in members {
+                if let Ok(change) = &change {
+                    self.apply(&id, change, &Actor::default());
+                }
+            }
+            Some(value)
+        })
+    }
+
+    async fn announced(&self, directory: &str) -> Result<Option<Value>, PortError> {
+        self.faults.run("directory", || {
+            let all = self.directories.borrow();
+            all.get(directory)?.announced.clone()
+        })
+    }
+
+    async fn members(&self, directory: &str) -> Result<Vec<String>, PortError> {
+        self.faults.run("directory", || {
+            let all = self.directories.borrow();
+            let directory = all.get(directory);
+            directory.map_or_else(Vec::new, |d| d.members.iter().cloned().collect())
+        })
+    }
+
+    async fn dissolve(&self, directory: &str, event: &AuditEvent) -> Result<u64, PortError> {
+        self.faults.run("directory", || {
+            self.audit.borrow_mut().push(event.clone());
+            if let Some(plan) = directory.strip_prefix("plan:") {
+                self.kv.borrow_mut().remove(&plan_entry(plan));
+            }
+            let gone = self.directories.borrow_mut().remove(directory);
+            gone.map_or(0, |d| 1 + d.members.len() as u64)
+        })
+    }
+}
+
+impl Database for Memory {
+    async fn usage(&self, _: &UsageQuery) -> Result<Vec<Rollup>, PortError> {
+        self.faults.run("database", Vec::new)
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, PortError> {
+        self.faults.run("database", || {
+            let audit = self.audit.borrow();
+            let newest_first = audit.iter().rev().take(query.limit as usize);
+            newest_first.cloned().collect()
+        })
+    }
+
+    async fn purge(&self, owner: &str, _: &[String]) -> Result<(u64, u64), PortError> {
+        self.faults.run("database", || {
+            let mut audit = self.audit.borrow_mut();
+            let before = audit.len();
+            audit.retain(|event| event.owner.as_deref() != Some(owner));
+            (0, (before - audit.len()) as u64)
         })
     }
 }
@@ -191,6 +515,7 @@ pub fn rate(name: &str, limit: u64, window_seconds: u32) -> Limit {
     Limit {
         name: name.to_owned(),
         rule: Rule::Rate {
+            unit: Unit::Requests,
             limit,
             window_seconds,
         },
@@ -201,7 +526,31 @@ pub fn rate(name: &str, limit: u64, window_seconds: u32) -> Limit {
 pub fn quota(name: &str, limit: u64, period: Period) -> Limit {
     Limit {
         name: name.to_owned(),
-        rule: Rule::Quota { limit, period },
+        rule: Rule::Quota {
+            unit: Unit::Requests,
+            limit,
+            period,
+        },
+    }
+}
+
+/// A quota of seconds of audio.
+pub fn audio_quota(name: &str, limit: u64, period: Period) -> Limit {
+    Limit {
+        name: name.to_owned(),
+        rule: Rule::Quota {
+            unit: Unit::AudioSeconds,
+            limit,
+            period,
+        },
+    }
+}
+
+/// A limit of requests at the same time.
+pub fn concurrency(name: &str, limit: u64) -> Limit {
+    Limit {
+        name: name.to_owned(),
+        rule: Rule::Concurrency { limit },
     }
 }
 
@@ -211,15 +560,27 @@ pub fn record(id: &str) -> KeyRecord {
         id: id.to_owned(),
         name: "test".to_owned(),
         start: "wk_live_0000".to_owned(),
-        owner: None,
-        scopes: Scope::ALL.to_vec(),
-        models: vec!["*".to_owned()],
         limits: vec![rate("minute", 100, 60)],
-        enabled: true,
-        created_at: 1_790_000_000,
-        expires_at: None,
-        revoked_at: None,
-        metadata: None,
+        ..KeyRecord::blank(1_790_000_000)
+    }
+}
+
+/// What the object of a good key holds.
+pub fn key_state(id: &str) -> KeyState {
+    KeyState::of_record(record(id), KeyHash::of(id).to_hex())
+}
+
+/// A plan.
+pub fn plan(name: &str) -> Plan {
+    Plan {
+        name: name.to_owned(),
+        limits: vec![rate("minute", 10, 60)],
+        credits: None,
+        scopes: vec![Scope::Transcribe],
+        models: vec!["*".to_owned()],
+        cost: 1,
+        permits_ahead: 0,
+        self_service: false,
         version: 1,
     }
 }

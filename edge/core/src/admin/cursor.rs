@@ -1,0 +1,71 @@
+//! Cursors of listings: where the next page starts, and what was asked, signed. A cursor that was
+//! tampered with, or belongs to another question, is refused.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq as _;
+
+use super::invalid;
+use crate::config::Settings;
+use crate::error::EdgeError;
+
+const MAC_BYTES: usize = 16;
+/// Longest cursor that is read.
+const MAX_BYTES: usize = 4_096;
+
+fn mac(settings: &Settings, secret: usize, question: &str, place: &str) -> Option<[u8; MAC_BYTES]> {
+    let secret = settings.signing_secrets.get(secret)?;
+    let mac = secret.derive("cursor", format!("{question}\n{place}").as_bytes());
+    mac.first_chunk().copied()
+}
+
+/// Packs the place where the next page of the answer to `question` starts.
+pub(super) fn seal(settings: &Settings, question: &str, place: &str) -> String {
+    let mut bytes = mac(settings, 0, question, place)
+        .unwrap_or_default()
+        .to_vec();
+    bytes.extend(place.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads what [`seal`] packed for the same question.
+pub(super) fn open(settings: &Settings, question: &str, cursor: &str) -> Result<String, EdgeError> {
+    let bad = || invalid("cursor", "`cursor` is none of this listing.".to_owned());
+    if cursor.len() > MAX_BYTES {
+        return Err(bad());
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
+    let (sealed, place) = bytes.split_first_chunk::<MAC_BYTES>().ok_or_else(bad)?;
+    let place = std::str::from_utf8(place).map_err(|_| bad())?;
+    let good = (0..settings.signing_secrets.len()).any(|secret| {
+        mac(settings, secret, question, place).is_some_and(|mac| mac.ct_eq(sealed).into())
+    });
+    good.then(|| place.to_owned()).ok_or_else(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::settings;
+
+    #[test]
+    fn a_cursor_tampered_with_or_of_another_question_is_refused() {
+        let settings = settings();
+        let cursor = seal(&settings, "keys acme", "owner:acme:key_1");
+        let read = |question: &str, cursor: &str| open(&settings, question, cursor).ok();
+        assert_eq!(
+            read("keys acme", &cursor).as_deref(),
+            Some("owner:acme:key_1")
+        );
+        assert_eq!(read("keys other", &cursor), None);
+        for at in 0..cursor.len() {
+            let mut other = cursor.clone().into_bytes();
+            other[at] = if other[at] == b'A' { b'B' } else { b'A' };
+            let other = String::from_utf8(other).unwrap();
+            assert_eq!(read("keys acme", &other), None, "{at}");
+        }
+        for garbage in ["", "x", "'; DROP TABLE audit;--", &"A".repeat(5_000)] {
+            assert_eq!(read("keys acme", garbage), None);
+        }
+    }
+}
