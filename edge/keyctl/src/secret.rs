@@ -1,4 +1,4 @@
-//! The root key in this program's hands.
+//! Keys in this program's hands: the root key, and one that a verdict is asked on.
 
 use std::fmt;
 use std::io::Read as _;
@@ -52,9 +52,38 @@ impl fmt::Debug for RootKey {
     }
 }
 
+/// A key that somebody presents. Redacted in `Debug`, and in no message.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PresentedKey(String);
+
+impl From<String> for PresentedKey {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl PresentedKey {
+    /// The key. Only for the body that asks for its verdict.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PresentedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PresentedKey(redacted)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_presented_key_does_not_show_in_debug() {
+        let key = PresentedKey::from("wk_live_s3cr3t".to_owned());
+        assert!(!format!("{key:?}").contains("s3cr3t"));
+    }
 
     #[test]
     fn a_root_key_shows_neither_in_debug_nor_in_its_errors() {

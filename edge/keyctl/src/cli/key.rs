@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser as Filled;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args};
 use edge_core::admin::MAX_PAGE;
@@ -102,12 +103,13 @@ pub(crate) struct ExpiryArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("state").args(["enabled", "disabled"]))]
 pub(crate) struct ListArgs {
+    // An empty filter would be none to the API, and `--owner "$OWNER"` would list everybody's.
     /// Only the keys of this owner
-    #[arg(long, value_name = "OWNER")]
+    #[arg(long, value_name = "OWNER", value_parser = Filled::new())]
     pub(crate) owner: Option<String>,
 
     /// Only the keys on this plan
-    #[arg(long, value_name = "PLAN")]
+    #[arg(long, value_name = "PLAN", value_parser = Filled::new())]
     pub(crate) plan: Option<String>,
 
     /// Only keys that are switched on
@@ -133,7 +135,7 @@ pub(crate) struct PageArgs {
     pub(crate) limit: Option<u32>,
 
     /// Where the page starts: the `next_cursor` of the page before
-    #[arg(long, value_name = "CURSOR")]
+    #[arg(long, value_name = "CURSOR", value_parser = Filled::new())]
     pub(crate) cursor: Option<String>,
 
     /// Every page to the last, as one

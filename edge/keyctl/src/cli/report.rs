@@ -1,10 +1,15 @@
 //! Flags of the reports: usage, audit, the verdict on a key.
+//!
+//! A filter that is empty is refused: the API would take it for none, and `--owner "$OWNER"` would show
+//! everybody's.
 
+use clap::builder::NonEmptyStringValueParser as Filled;
 use clap::{Args, ValueEnum};
 use edge_core::scope::Scope;
 
 use super::ApiArgs;
 use super::key::{PageArgs, scope_parser};
+use crate::secret::PresentedKey;
 use crate::time_spec::parse_past;
 
 #[derive(Debug, Args)]
@@ -14,11 +19,11 @@ pub(crate) struct UsageArgs {
     pub(crate) id: Option<String>,
 
     /// The keys of this owner
-    #[arg(long, value_name = "OWNER")]
+    #[arg(long, value_name = "OWNER", value_parser = Filled::new())]
     pub(crate) owner: Option<String>,
 
     /// The keys on this plan
-    #[arg(long, value_name = "PLAN")]
+    #[arg(long, value_name = "PLAN", value_parser = Filled::new())]
     pub(crate) plan: Option<String>,
 
     /// From when on: `24h` or `7d` ago, RFC 3339 or unix seconds [default: 24h, by day 30d]
@@ -53,19 +58,19 @@ pub(crate) enum Step {
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
     /// Only what this root key did: its id; `root` is the first one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = Filled::new())]
     pub(crate) actor: Option<String>,
 
     /// Only this action, as `key.create`, `key.revoke`, `plan.put`, `owner.limits`
-    #[arg(long, value_name = "ACTION")]
+    #[arg(long, value_name = "ACTION", value_parser = Filled::new())]
     pub(crate) action: Option<String>,
 
     /// Only what was done to this: the id of a key, `plan:<name>`, `owner:<owner>`
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = Filled::new())]
     pub(crate) target: Option<String>,
 
     /// Only what was done to keys of this owner
-    #[arg(long, value_name = "OWNER")]
+    #[arg(long, value_name = "OWNER", value_parser = Filled::new())]
     pub(crate) owner: Option<String>,
 
     /// From when on: `24h` or `7d` ago, RFC 3339 or unix seconds
@@ -87,7 +92,7 @@ pub(crate) struct AuditArgs {
 pub(crate) struct VerifyArgs {
     /// The key; `-` reads it from standard input, where no other user of this machine can see it
     #[arg(value_name = "KEY")]
-    pub(crate) key: String,
+    pub(crate) key: PresentedKey,
 
     /// What it is to be used for
     #[arg(long, value_name = "SCOPE", value_parser = scope_parser())]

@@ -7,6 +7,7 @@ use ureq::http::Method;
 use crate::cli::report::VerifyArgs;
 use crate::error::Error;
 use crate::path::ApiPath;
+use crate::secret::PresentedKey;
 use crate::table::{details, printable};
 use crate::wire::{Question, Verification};
 
@@ -17,13 +18,12 @@ const MAX_KEY_BYTES: u64 = 1_024;
 
 /// Asks for the verdict on a key, and fails where it is not valid.
 pub(crate) fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<(), Error> {
-    let read;
-    let key = if args.key == "-" {
-        read = from_standard_input()?;
-        read.trim()
+    let presented = if args.key.reveal() == "-" {
+        from_standard_input()?
     } else {
-        args.key.as_str()
+        args.key.clone()
     };
+    let key = presented.reveal().trim();
     if key.is_empty() || key.len() as u64 > MAX_KEY_BYTES {
         return Err(Error::Usage(format!("a key is 1 to {MAX_KEY_BYTES} bytes")));
     }
@@ -42,13 +42,13 @@ pub(crate) fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<(), Erro
     }
 }
 
-fn from_standard_input() -> Result<String, Error> {
+fn from_standard_input() -> Result<PresentedKey, Error> {
     let mut text = String::new();
     stdin()
         .take(MAX_KEY_BYTES + 2)
         .read_to_string(&mut text)
         .map_err(|e| Error::Usage(format!("standard input holds no key: {e}")))?;
-    Ok(text)
+    Ok(PresentedKey::from(text))
 }
 
 fn verdict_table(verdict: &Verification) -> String {

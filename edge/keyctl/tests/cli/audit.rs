@@ -64,6 +64,7 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
     let server = admin_api(Memory::default());
     for args in [
         vec!["audit", "--limit", "0"],
+        vec!["audit", "--owner", ""],
         vec!["audit", "--from", "soon"],
         vec!["audit", "--all", "--cursor", "x"],
     ] {

@@ -428,6 +428,7 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
         vec!["credits", "key_1", "--set", "1", "--add", "1"],
         vec!["credits", "key_1", "--set=-1"],
         vec!["list", "--enabled", "--disabled"],
+        vec!["list", "--owner", ""],
         vec!["list", "--limit", "0"],
         vec!["list", "--limit", "1001"],
         vec!["list", "--timeout", "0s"],

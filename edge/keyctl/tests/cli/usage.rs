@@ -113,6 +113,7 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
     for args in [
         vec!["usage", "key_1", "--owner", "acme"],
         vec!["usage", "--by", "minute"],
+        vec!["usage", "--owner", ""],
         vec!["usage", "--from", "yesterday"],
         vec!["usage", "--from", "2000000000", "--to", "1000000000"],
         vec!["usage", ".."],
