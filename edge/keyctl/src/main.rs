@@ -13,6 +13,7 @@ mod credits_spec;
 mod edge_url;
 mod entries_file;
 mod error;
+mod figures;
 mod idempotency;
 mod key_sink;
 mod key_view;

@@ -9,6 +9,7 @@ mod connection;
 mod help;
 mod hostile_answers;
 mod keys;
+mod listing;
 mod many;
 mod owners;
 mod plans;
