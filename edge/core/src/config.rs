@@ -340,6 +340,25 @@ mod tests {
     }
 
     #[test]
+    fn of_100_000_mutated_keys_none_needs_a_read_of_kv() {
+        use crate::testing::SeededRng;
+        let settings = Settings::read(&good()).unwrap();
+        let mut rng = SeededRng::new(3);
+        let key = settings.key_format.mint(None, &mut rng).unwrap();
+        let key = key.reveal();
+        assert!(settings.hash_of(key).is_some());
+        for _ in 0..100_000 {
+            let mut mutated = key.as_bytes().to_vec();
+            for _ in 0..=rng.below(3) {
+                let at = usize::try_from(rng.below(mutated.len() as u64)).unwrap();
+                mutated[at] = b'0' + u8::try_from(rng.below(10)).unwrap();
+            }
+            let mutated = String::from_utf8(mutated).unwrap();
+            assert!(mutated == key || settings.hash_of(&mutated).is_none());
+        }
+    }
+
+    #[test]
     fn a_missing_wrong_or_unknown_setting_stops_the_worker_and_is_named() {
         for name in ["INFERENCE_URLS", "EDGE_SIGNING_SECRETS", "ROOT_KEY_SHA256"] {
             let mut vars = good();

@@ -11,7 +11,6 @@ use crate::scope::Scope;
 /// A plan: `plan:<name>` in KV. Its object is the authority for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// 1 to 32 of `a-z 0-9 _ -`.
     pub name: String,
