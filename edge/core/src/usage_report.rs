@@ -111,14 +111,17 @@ impl Span {
         };
         let to = seconds(to, "to")?.unwrap_or_else(|| now.seconds() + HOUR);
         let from = seconds(from, "from")?.unwrap_or_else(|| to.saturating_sub(25 * HOUR));
-        let (from, to) = (from / HOUR * HOUR, to.div_ceil(HOUR) * HOUR);
         if to <= from || to - from > MAX_SPAN {
             return Err(wrong(
                 "to",
                 "`to` must be after `from`, by at most 366 days.",
             ));
         }
-        Ok(Self { from, to, by })
+        Ok(Self {
+            from: from / HOUR * HOUR,
+            to: to.div_ceil(HOUR) * HOUR,
+            by,
+        })
     }
 
     /// First hour since the epoch, and the hour after the last.
