@@ -73,7 +73,7 @@ export class Directory extends DurableObject {
     const put = "INSERT INTO held VALUES(?,?) ON CONFLICT(name) DO UPDATE SET value=excluded.value";
     sql.exec(put, "announced", JSON.stringify(announced));
     sql.exec(put, "unpublished", "1");
-    this.#note({ ...event, after: announced });
+    this.#note({ ...event, after: event.after ?? announced });
     await this.#spread();
     return announced;
   }

@@ -34,6 +34,11 @@ class Call {
   generation = 1;
   refused = 0;
   refusal = 0;
+  /** Requests let in by permits since the limiter was asked last, and permits that are wanted ahead. */
+  used = 0;
+  ahead = 0;
+  /** When the permit was charged that lets this request in. */
+  permitAt = 0;
   /** For a request with audio: how long its lease lasts. Whether it was admitted. */
   leaseMs = 0;
   leased = false;
@@ -81,17 +86,19 @@ async function drain(request) {
 
 const ADMITTED = "A".charCodeAt(0);
 
+/** From now on the end is heard of, even when the caller leaves and nobody waits for the answer. */
+function begin(call) {
+  call.leased = true;
+  call.ctx.waitUntil(endOf(call));
+}
+
 /** Asks the key's object. The lease of a request with audio begins with its yes. */
 async function admit(call) {
-  const { cost, generation, refused, refusal, leaseMs } = call;
+  const { cost, generation, refused, refusal, used, ahead, leaseMs } = call;
   const object = call.env.LIMITER.getByName(call.keyId);
-  if (leaseMs === 0) return object.admit(cost, generation, refused, refusal);
-  const packed = await object.admitUpload(cost, generation, refused, refusal, call.id, leaseMs);
-  if (packed.charCodeAt(0) === ADMITTED) {
-    call.leased = true;
-    // Before the caller can leave: the end is heard of even when nobody waits for the answer.
-    call.ctx.waitUntil(endOf(call));
-  }
+  if (leaseMs === 0) return object.admit(cost, generation, refused, refusal, used, ahead);
+  const packed = await object.admitUpload(cost, generation, refused, refusal, used, ahead, call.id, leaseMs);
+  if (packed.charCodeAt(0) === ADMITTED) begin(call);
   return packed;
 }
 
@@ -120,6 +127,7 @@ async function drive(call) {
           came = call.packed.charCodeAt(0);
           break;
         case FORWARD:
+          if (!call.leased) begin(call);
           came = await forward(call);
           break;
       }

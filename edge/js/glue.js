@@ -40,14 +40,25 @@ export function lookUpPlan(call, entry, record) {
  * The next step: ask this key's object. The record stays with the call, should memory forget it.
  * `leaseMs` is 0 for a request without audio.
  */
-export function setKey(call, keyId, record, cost, generation, refused, refusal, leaseMs) {
+export function setKey(call, keyId, record, cost, generation, leaseMs) {
   call.keyId = keyId;
   call.record = record;
   call.cost = cost;
   call.generation = generation;
+  call.leaseMs = leaseMs;
+}
+
+/** What the isolate decided by itself since the limiter was asked last, and the permits it wants ahead. */
+export function setNews(call, refused, refusal, used, ahead) {
   call.refused = refused;
   call.refusal = refusal;
-  call.leaseMs = leaseMs;
+  call.used = used;
+  call.ahead = ahead;
+}
+
+/** A permit lets the request in: the limiter is not asked. */
+export function setPermit(call, at) {
+  call.permitAt = at;
 }
 
 export function setHash(call, hash) {

@@ -43,16 +43,23 @@ export class Limiter extends DurableObject {
     }
   }
 
-  admit(cost, generation, refused, letter) {
+  /** `news`: what the isolate decided by itself (refused, letter, used), and how many permits it wants ahead. */
+  admit(cost, generation, ...news) {
     const now = Date.now();
-    const packed = this.#step((object) => object.admit(now, cost, generation, refused, letter));
+    const packed = this.#step((object) => object.admit(now, cost, generation, ...news));
     return packed.charCodeAt(0) === ASK_OWNER ? this.#askOwner(now, packed, cost, "", 0) : packed;
   }
 
-  admitUpload(cost, generation, refused, letter, id, lastsMs) {
+  admitUpload(cost, generation, refused, letter, used, ahead, id, lastsMs) {
     const now = Date.now();
-    const packed = this.#step((object) => object.admitUpload(now, cost, generation, refused, letter, id, lastsMs));
+    const packed = this.#step((object) =>
+      object.admitUpload(now, cost, generation, refused, letter, used, ahead, id, lastsMs),
+    );
     return packed.charCodeAt(0) === ASK_OWNER ? this.#askOwner(now, packed, cost, id, lastsMs) : packed;
+  }
+
+  settlePermitted(at, cost, status, audioMs, bytes, latencyMs) {
+    this.#step((object) => object.settlePermitted(Date.now(), at, cost, status, audioMs, bytes, latencyMs));
   }
 
   /**
@@ -64,14 +71,16 @@ export class Limiter extends DurableObject {
     let word;
     try {
       const owner = this.env.LIMITER.getByName(this.#step((object) => object.owner()));
-      word = id === "" ? await owner.admit(cost, 0, 0, 0) : await owner.admitUpload(cost, 0, 0, 0, id, lastsMs);
+      word = await (id === ""
+        ? owner.admit(cost, 0, 0, 0, 0, 0)
+        : owner.admitUpload(cost, 0, 0, 0, 0, 0, id, lastsMs));
     } catch (error) {
-      this.#step((object) => object.undo(now, cost, id));
+      this.#step((object) => object.undo(now, cost, id, 0));
       throw error;
     }
     if (word === "U") return own;
     if (word.startsWith("A")) return tighter(own, word);
-    this.#step((object) => object.undo(now, cost, id));
+    this.#step((object) => object.undo(now, cost, id, word.charCodeAt(0)));
     return word;
   }
 

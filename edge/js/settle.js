@@ -12,10 +12,14 @@ export async function endOf(call) {
   const bytes = Number(call.request.headers.get("content-length") ?? 0) || 0;
   for (let tries = 1; ; tries++) {
     try {
-      await call.env.LIMITER.getByName(call.keyId).settle(call.id, status, audioMs, bytes, Date.now() - call.start);
+      const object = call.env.LIMITER.getByName(call.keyId);
+      const measured = [status, audioMs, bytes, Date.now() - call.start];
+      // What a permit let in has no lease, and no name by which a second settlement would be known.
+      if (call.permitAt > 0) await object.settlePermitted(call.permitAt, call.cost, ...measured);
+      else await object.settle(call.id, ...measured);
       return;
     } catch (error) {
-      if (tries < TRIES) continue;
+      if (tries < TRIES && call.permitAt === 0) continue;
       console.error(JSON.stringify({ level: "error", msg: "not settled", request_id: call.id, cause: String(error) }));
       return;
     }

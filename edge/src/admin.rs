@@ -184,10 +184,7 @@ async fn keys(
             let body = read_json(call, asked).await?;
             answer(call, 201, &admin.import(&body, &mut RuntimeRng).await?)
         }
-        (["bulk" | "import"], _)
-        | ([_, "rotate" | "credits"], "GET" | "PUT" | "PATCH" | "DELETE") => {
-            Err(EdgeError::MethodNotAllowed("POST"))
-        }
+        (["bulk" | "import"], _) => Err(EdgeError::MethodNotAllowed("POST")),
         ([id], "GET") => answer(call, 200, &admin.get(false, id).await?),
         ([id], "PATCH") => {
             let body = read_json(call, asked).await?;
@@ -201,7 +198,7 @@ async fn keys(
             Ok(reply::empty(call, 204))
         }
         ([_], _) => Err(EdgeError::MethodNotAllowed("GET, PATCH, DELETE")),
-        ([id, "rotate"], _) => {
+        ([id, "rotate"], "POST") => {
             let body = read_optional_json(call, asked).await?;
             let idem = idempotency(call, &body)?;
             let rng = &mut RuntimeRng;
@@ -209,13 +206,14 @@ async fn keys(
             forget(deployment, None);
             answer(call, 200, &rotated)
         }
-        ([id, "credits"], _) => {
+        ([id, "credits"], "POST") => {
             let body = read_json(call, asked).await?;
             let idem = idempotency(call, &body)?;
             let left = admin.credits(id, &body, idem.as_ref()).await?;
             forget(deployment, None);
             answer(call, 200, &left)
         }
+        ([_, "rotate" | "credits"], _) => Err(EdgeError::MethodNotAllowed("POST")),
         ([id, "usage"], "GET") => {
             answer(call, 200, &admin.key_usage(id, &usage_filter(query)).await?)
         }

@@ -10,6 +10,7 @@ use edge_core::error::EdgeError;
 use edge_core::headers::{TO_CALLER, TO_UPSTREAM};
 use edge_core::key_cache::KeyCache;
 use edge_core::key_record::{KeyRecord, Terms};
+use edge_core::limiter::Permits;
 use edge_core::plan::Plan;
 use edge_core::ports::UnixMs;
 use edge_core::upstream::Upstreams;
@@ -32,8 +33,23 @@ pub(crate) struct KnownKey {
     pub refusals: RefCell<[Option<Refusal>; 2]>,
     /// Refusals from memory that the limiter was not told of yet, and their kind.
     pub unreported: Cell<(u32, Code)>,
+    /// Permits taken ahead.
+    pub permits: RefCell<Ahead>,
     /// The body of `GET /v1/models` for this key, made at its first use.
     pub models: OnceCell<JsString>,
+}
+
+/// Permits that this isolate took ahead.
+#[derive(Default)]
+pub(crate) struct Ahead {
+    /// How many are left, and when they were charged.
+    pub permits: Permits,
+    /// Until when they are good, by this isolate's clock.
+    pub until: UnixMs,
+    /// How many let a request without audio in that the limiter was not told of yet.
+    pub used: u32,
+    /// The answer that came with them: its headers go with what they let in.
+    pub packed: String,
 }
 
 /// One isolate's memory.

@@ -30,18 +30,18 @@ extern "C" {
     #[wasm_bindgen(js_name = lookUpPlan)]
     pub fn look_up_plan(call: &Call, entry: &str, record: &JsString);
     #[wasm_bindgen(js_name = setKey)]
-    #[allow(clippy::too_many_arguments)]
-    // Numbers cross for nearly nothing; an object would not.
     pub fn set_key(
         call: &Call,
         key_id: &JsString,
         record: &JsString,
         cost: u32,
         generation: u32,
-        refused: u32,
-        refusal: u32,
         lease_ms: u32,
     );
+    #[wasm_bindgen(js_name = setNews)]
+    pub fn set_news(call: &Call, refused: u32, refusal: u32, used: u32, ahead: u32);
+    #[wasm_bindgen(js_name = setPermit)]
+    pub fn set_permit(call: &Call, at: f64);
     #[wasm_bindgen(js_name = setHash)]
     pub fn set_hash(call: &Call, hash: &str);
     #[wasm_bindgen(js_name = setOrigin)]

@@ -1,6 +1,6 @@
 //! The word of a key's limiter object, on the way of a request.
 
-use edge_core::admission::{Answer, Code, Refusal};
+use edge_core::admission::{Answer, Code, Refusal, permits};
 use edge_core::error::EdgeError;
 use edge_core::ports::{PortError, UnixMs};
 
@@ -52,7 +52,12 @@ pub(crate) fn judge(
         .and_then(Code::from_letter)
         .ok_or_else(unintelligible)?;
     match code {
-        Code::Admitted => Ok(Word::Admitted),
+        Code::Admitted => {
+            if key.terms.permits_ahead > 0 {
+                take_permits(call, key, now);
+            }
+            Ok(Word::Admitted)
+        }
         Code::Unconfigured => Ok(Word::Configure),
         Code::Revoked => Err(EdgeError::RevokedKey),
         Code::Disabled => Err(EdgeError::DisabledKey),
@@ -66,6 +71,35 @@ pub(crate) fn judge(
             Err(error)
         }
     }
+}
+
+/// Keeps the permits that came with an admission.
+fn take_permits(call: &Call, key: &KnownKey, now: UnixMs) {
+    let packed = call.packed();
+    let permits = permits(&packed);
+    if permits.count > 0 {
+        let mut ahead = key.permits.borrow_mut();
+        ahead.until = now.plus_ms(permits.last_ms);
+        ahead.permits = permits;
+        ahead.packed = packed;
+    }
+}
+
+/// Lets a request in by a permit taken ahead, if there is one that is good still.
+pub(crate) fn permitted(call: &Call, key: &KnownKey, upload: bool, now: UnixMs) -> bool {
+    let mut ahead = key.permits.borrow_mut();
+    if ahead.permits.count == 0 || now >= ahead.until {
+        return false;
+    }
+    ahead.permits.count -= 1;
+    if upload {
+        #[allow(clippy::cast_precision_loss)] // Until the year 287396.
+        glue::set_permit(call, ahead.permits.at.0 as f64);
+    } else {
+        ahead.used += 1;
+    }
+    glue::set_packed(call, &ahead.packed);
+    true
 }
 
 /// The limiter's answer has no known form; nothing is admitted by it.

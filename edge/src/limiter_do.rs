@@ -7,7 +7,7 @@
 //! A step changes memory in place. When it fails, `js/limiter.js` throws the whole object away, and the
 //! next step reads what storage holds.
 
-use edge_core::admission::{Code, pack, pack_bare};
+use edge_core::admission::{Code, pack, pack_bare, with_permits};
 use edge_core::change::{Actor, AuditEvent, Change, Unchanged};
 use edge_core::key_record::KeyRecord;
 use edge_core::key_state::KeyState;
@@ -108,8 +108,10 @@ impl LimiterObject {
     }
 
     /// Decides on a request without audio, and charges it to every limit or to none. One write if it is
-    /// admitted, none if it is refused. `generation`: of the secret that was presented. `refused` requests
-    /// were refused from memory since the last call, with the code of this letter.
+    /// admitted, none if it is refused. `generation`: of the secret that was presented. Since the last call
+    /// `refused` requests were refused from memory, with the code of this `letter`, and `used` were let in by
+    /// permits taken ahead; `ahead` more are asked for.
+    #[allow(clippy::too_many_arguments)] // Numbers cross for nearly nothing; an object would not.
     pub fn admit(
         &mut self,
         now: f64,
@@ -117,14 +119,21 @@ impl LimiterObject {
         generation: u32,
         refused: u32,
         letter: u32,
+        used: u32,
+        ahead: u32,
     ) -> Step<String> {
         let charge = Charge::plain(u64::from(cost));
-        self.decide(unix_ms(now), charge, generation, (refused, letter))
+        let news = News {
+            refused,
+            letter,
+            used,
+        };
+        self.decide(unix_ms(now), charge, generation, &news, ahead)
     }
 
     /// The same for a request with audio: its lease begins.
     #[wasm_bindgen(js_name = admitUpload)]
-    #[allow(clippy::too_many_arguments)] // Numbers cross for nearly nothing; an object would not.
+    #[allow(clippy::too_many_arguments)] // As above.
     pub fn admit_upload(
         &mut self,
         now: f64,
@@ -132,6 +141,8 @@ impl LimiterObject {
         generation: u32,
         refused: u32,
         letter: u32,
+        used: u32,
+        ahead: u32,
         id: &str,
         lasts_ms: f64,
     ) -> Step<String> {
@@ -143,11 +154,48 @@ impl LimiterObject {
             cost: u64::from(cost),
             lease: Some(begin),
         };
-        self.decide(unix_ms(now), charge, generation, (refused, letter))
+        let news = News {
+            refused,
+            letter,
+            used,
+        };
+        self.decide(unix_ms(now), charge, generation, &news, ahead)
     }
 
-    /// Takes back an admission that the owner's limits refused. `id`: of its lease, or empty.
-    pub fn undo(&mut self, now: f64, cost: u32, id: &str) -> Step<()> {
+    /// The end of a request with audio that a permit taken ahead let in; `at`: when that was charged.
+    #[wasm_bindgen(js_name = settlePermitted)]
+    #[allow(clippy::too_many_arguments)] // As above.
+    pub fn settle_permitted(
+        &mut self,
+        now: f64,
+        at: f64,
+        cost: u32,
+        status: u16,
+        audio_ms: f64,
+        bytes: f64,
+        latency_ms: f64,
+    ) -> Step<()> {
+        let now = unix_ms(now);
+        self.turn(now)?;
+        let Standing::Active(active) = &mut self.standing else {
+            return Ok(());
+        };
+        let measured = Measured {
+            audio_ms: unix_ms(audio_ms).0,
+            bytes: unix_ms(bytes).0,
+            latency_ms: unix_ms(latency_ms).0,
+        };
+        let (cost, outcome) = (u64::from(cost), Outcome::of_status(status));
+        let limiter = &mut active.limiter;
+        limiter.settle_permitted(now, unix_ms(at), cost, outcome, measured);
+        self.store.put_counters(&active.limiter.encode())
+    }
+
+    /// Takes back an admission that the owner's limits refused with the code of this `letter` (or did not
+    /// answer to: 0). `id`: of its lease, or empty.
+    pub fn undo(&mut self, now: f64, cost: u32, id: &str, letter: u32) -> Step<()> {
+        let code = char::from_u32(letter).and_then(Code::from_letter);
+        let outcome = code.and_then(Code::outcome);
         let Standing::Active(active) = &mut self.standing else {
             return Ok(());
         };
@@ -155,7 +203,9 @@ impl LimiterObject {
         if let Some(id) = lease {
             self.store.end_lease(id)?;
         }
-        active.limiter.undo(unix_ms(now), u64::from(cost), lease);
+        active
+            .limiter
+            .undo(unix_ms(now), u64::from(cost), lease, outcome);
         self.store.put_counters(&active.limiter.encode())
     }
 
@@ -351,14 +401,19 @@ impl LimiterObject {
             // Changed in between: that is published next.
             return Ok(());
         }
-        if let Some(until) = key.replaced.as_ref().map(|old| UnixMs(old.until_ms)) {
-            if unix_ms(now) < until {
-                // There is one thing more to publish: the end of the overlap.
-                self.arm(until);
-            } else {
-                key.replaced = None;
-                self.store.put_held(&active.held)?;
-            }
+        let mut changed = !std::mem::take(&mut key.stale).is_empty();
+        let until = key.replaced.as_ref().map(|old| UnixMs(old.until_ms));
+        let ends = until.filter(|until| unix_ms(now) < *until);
+        if until.is_some() && ends.is_none() {
+            key.replaced = None;
+            changed = true;
+        }
+        if changed {
+            self.store.put_held(&active.held)?;
+        }
+        if let Some(until) = ends {
+            // There is one thing more to publish: the end of the overlap.
+            self.arm(until);
         }
         self.store.set_unpublished(false)
     }
@@ -453,7 +508,8 @@ impl LimiterObject {
         now: UnixMs,
         charge: Charge<'_>,
         generation: u32,
-        (refused, letter): (u32, u32),
+        news: &News,
+        ahead: u32,
     ) -> Step<String> {
         self.turn(now)?;
         let active = match &mut self.standing {
@@ -464,19 +520,16 @@ impl LimiterObject {
         if let Some(code) = active.key().and_then(|key| key.gate(generation, now)) {
             return Ok(pack_bare(code));
         }
-        if refused > 0 {
-            let code = char::from_u32(letter).and_then(Code::from_letter);
-            if let Some(outcome) = code.and_then(Code::outcome) {
-                active
-                    .limiter
-                    .count_refused(now, outcome, u64::from(refused));
-            }
-        }
+        news.count(&mut active.limiter, now);
         let decision = active.limiter.admit(now, charge);
         let shared = active.key().is_some_and(|key| key.owner_limited);
         let mut packed = pack(&active.limiter, decision, now);
         if decision != Decision::Admitted {
             return Ok(packed);
+        }
+        if ahead > 0 && !shared {
+            let permits = active.limiter.permits_ahead(now, charge.cost, ahead);
+            packed = with_permits(&packed, permits);
         }
         if charge.cost > 0 || charge.lease.is_some() {
             self.store.put_counters(&active.limiter.encode())?;
@@ -547,6 +600,25 @@ impl LimiterObject {
         if self.alarm.is_none_or(|alarm| at < alarm) {
             self.store.set_alarm(at);
             self.alarm = Some(at);
+        }
+    }
+}
+
+/// What an isolate decided by itself since it asked last.
+struct News {
+    refused: u32,
+    letter: u32,
+    used: u32,
+}
+
+impl News {
+    fn count(&self, limiter: &mut LimiterState, now: UnixMs) {
+        let code = char::from_u32(self.letter).and_then(Code::from_letter);
+        if let (1.., Some(outcome)) = (self.refused, code.and_then(Code::outcome)) {
+            limiter.count_refused(now, outcome, u64::from(self.refused));
+        }
+        if self.used > 0 {
+            limiter.count_permitted(now, u64::from(self.used));
         }
     }
 }

@@ -10,12 +10,32 @@ use crate::glue::{self, Call, static_strings};
 
 static_strings! {
     JSON = "application/json";
+    HTML = "text/html; charset=utf-8";
     NONE = "";
 }
+
+/// How long anybody may keep the API's description: until the next deployment is not long.
+const KEEP: &str = "cache-control: public, max-age=300";
 
 /// JSON with a status.
 pub(crate) fn json(call: &Call, status: u16, body: &str) -> JsValue {
     JSON.with(|json| glue::respond(call, status, &JsString::from(body), json, "", "", ""))
+}
+
+/// The OpenAPI document; edge_core::openapi wrote it.
+pub(crate) fn document(call: &Call) -> JsValue {
+    let body = JsString::from(include_str!("../openapi.json"));
+    JSON.with(|json| glue::respond(call, 200, &body, json, KEEP, "", ""))
+}
+
+/// The document as a page, which may load and run nothing.
+pub(crate) fn reference(call: &Call) -> JsValue {
+    let body = JsString::from(include_str!("../docs.html"));
+    let policy = include_str!("../docs.csp").trim_end();
+    let extra = format!(
+        "{KEEP}\ncontent-security-policy: {policy}\nx-content-type-options: nosniff\nreferrer-policy: no-referrer"
+    );
+    HTML.with(|html| glue::respond(call, 200, &body, html, &extra, "", ""))
 }
 
 /// The models of a key. Its text is decoded once: later answers hand over what the runtime has.

@@ -55,6 +55,9 @@ pub(crate) enum Route<'a> {
     /// The caller's own usage.
     Usage,
     Health,
+    /// The API's description, for programs and for people.
+    Document,
+    Reference,
     Admin,
     /// A browser's question before a request (CORS).
     Preflight,
@@ -69,6 +72,8 @@ static_strings! {
     MODELS = "models";
     MODEL = "model";
     HEALTH = "healthz";
+    DOCUMENT = "openapi";
+    REFERENCE = "docs";
     USAGE = "usage";
     PREFLIGHT = "preflight";
     ADMIN = "admin";
@@ -85,6 +90,8 @@ impl<'a> Route<'a> {
             "/v1/usage" => return Self::Usage,
             "/v1/keys/verify" => return Self::Admin,
             "/healthz" => return Self::Health,
+            "/openapi.json" => return Self::Document,
+            "/docs" => return Self::Reference,
             _ => {}
         }
         #[cfg(feature = "test-routes")]
@@ -110,7 +117,12 @@ impl<'a> Route<'a> {
     pub(crate) const fn methods(self) -> &'static str {
         match self {
             Self::Audio(_) => "POST",
-            Self::Models | Self::Model(_) | Self::Usage | Self::Health => "GET",
+            Self::Models
+            | Self::Model(_)
+            | Self::Usage
+            | Self::Health
+            | Self::Document
+            | Self::Reference => "GET",
             _ => "",
         }
     }
@@ -125,6 +137,8 @@ impl<'a> Route<'a> {
             Self::Models => &MODELS,
             Self::Model(_) => &MODEL,
             Self::Health => &HEALTH,
+            Self::Document => &DOCUMENT,
+            Self::Reference => &REFERENCE,
             Self::Admin => &ADMIN,
             _ => &OTHER,
         }

@@ -72,6 +72,8 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
         }
         match route {
             Route::Health => Ok(Next::Done(reply::json(call, 200, r#"{"status":"ok"}"#))),
+            Route::Document => Ok(Next::Done(reply::document(call))),
+            Route::Reference => Ok(Next::Done(reply::reference(call))),
             Route::Admin => Ok(Next::Done(admin::handle(call, &deployment, &parts))),
             Route::Preflight => Ok(Next::Done(reply::preflight(call))),
             Route::Unknown => Err(EdgeError::UnknownRoute),
@@ -150,24 +152,36 @@ pub fn admitted(call: &Call, parts: &str, letter: u32, configured: bool, now: f6
             glue::set_hash(call, &presented(&deployment, &parts)?.to_hex());
             return Ok(Next::Need(Step::Configure));
         }
-        let settings = &deployment.settings;
-        match Route::of(parts.path) {
-            Route::Audio(scope) => {
-                forward::prepare(call, &deployment, &key, scope, parts.request_id, now)?;
-                Ok(Next::Need(Step::Forward))
-            }
-            Route::Model(id) => {
-                let body = models::get(settings, &key.terms, id)?;
-                Ok(Next::Done(reply::json(call, 200, &body)))
-            }
-            Route::Usage => {
-                let usage = admin::own_usage(call, &deployment, &key.record.id, parts.query);
-                Ok(Next::Done(usage))
-            }
-            _ => Ok(Next::Done(reply::models(call, &key, settings)?)),
-        }
+        serve(call, &deployment, &key, &parts, Route::of(parts.path), now)
     });
     settle(call, outcome)
+}
+
+/// What an admitted request came for.
+fn serve(
+    call: &Call,
+    deployment: &Rc<Deployment>,
+    key: &KnownKey,
+    parts: &Parts<'_>,
+    route: Route<'_>,
+    now: UnixMs,
+) -> Outcome {
+    let settings = &deployment.settings;
+    match route {
+        Route::Audio(scope) => {
+            forward::prepare(call, deployment, key, scope, parts.request_id, now)?;
+            Ok(Next::Need(Step::Forward))
+        }
+        Route::Model(id) => {
+            let body = models::get(settings, &key.terms, id)?;
+            Ok(Next::Done(reply::json(call, 200, &body)))
+        }
+        Route::Usage => {
+            let usage = admin::own_usage(call, deployment, &key.record.id, parts.query);
+            Ok(Next::Done(usage))
+        }
+        _ => Ok(Next::Done(reply::models(call, key, settings)?)),
+    }
 }
 
 /// After [`Step::Forward`]: the host's status, or why there is none.
@@ -259,6 +273,7 @@ fn known_key(text: JsString, record: KeyRecord, plan: Option<&Plan>) -> KnownKey
         record,
         refusals: RefCell::default(),
         unreported: Cell::new((0, Code::Admitted)),
+        permits: RefCell::default(),
         models: OnceCell::new(),
     }
 }
@@ -267,7 +282,7 @@ fn known_key(text: JsString, record: KeyRecord, plan: Option<&Plan>) -> KnownKey
 /// without asking the limiter is not charged. Then the limiter is next.
 fn with_key(
     call: &Call,
-    deployment: &Deployment,
+    deployment: &Rc<Deployment>,
     parts: &Parts<'_>,
     route: Route<'_>,
     now: UnixMs,
@@ -290,7 +305,6 @@ fn with_key(
         .settings
         .request_timeout_seconds
         .saturating_mul(1000);
-    let (unreported, refusal) = key.unreported.replace((0, Code::Admitted));
     glue::set_key(
         call,
         &key.object_name,
@@ -302,8 +316,6 @@ fn with_key(
             _ => 1,
         },
         key.record.generation,
-        unreported,
-        u32::from(refusal.letter()),
         if upload {
             lease_ms.saturating_add(LEASE_MARGIN_MS)
         } else {
@@ -321,6 +333,18 @@ fn with_key(
         check_upload(deployment, parts)?;
     }
     limiter_client::remembered(call, &key, upload, now)?;
+    if key.terms.permits_ahead > 0
+        && !matches!(route, Route::Usage)
+        && limiter_client::permitted(call, &key, upload, now)
+    {
+        return serve(call, deployment, &key, parts, route, now);
+    }
+    let (refused, refusal) = key.unreported.replace((0, Code::Admitted));
+    if refused > 0 || key.terms.permits_ahead > 0 {
+        let used = std::mem::take(&mut key.permits.borrow_mut().used);
+        let letter = u32::from(refusal.letter());
+        glue::set_news(call, refused, letter, used, key.terms.permits_ahead);
+    }
     Ok(Next::Need(Step::Admit))
 }
 

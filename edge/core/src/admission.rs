@@ -6,7 +6,7 @@
 //! costs.
 
 use crate::limit::{Period, Rule, Unit};
-use crate::limiter::{By, Decision, LimiterState, Standing};
+use crate::limiter::{By, Decision, LimiterState, Permits, Standing};
 use crate::ports::UnixMs;
 
 /// Separates the fields of a packed answer; no header value can hold it (RFC 9110, 5.5).
@@ -193,6 +193,33 @@ const fn unit_letter(unit: Option<Unit>) -> &'static str {
         Some(Unit::AudioSeconds) => "a",
         None => "",
     }
+}
+
+/// Puts permits taken ahead into the answer of an admission: their time where a refusal has its wait, their
+/// number and when they were charged where it has its name.
+pub fn with_permits(packed: &str, permits: Permits) -> String {
+    match packed.split_once("\n0\n\n") {
+        Some((code, rest)) if permits.count > 0 => {
+            let Permits { count, last_ms, at } = permits;
+            format!("{code}\n{last_ms}\n{count}@{}\n{rest}", at.0)
+        }
+        _ => packed.to_owned(),
+    }
+}
+
+/// Reads the permits of an admission's answer.
+pub fn permits(packed: &str) -> Permits {
+    let read = || {
+        let mut fields = packed.split(SEPARATOR).skip(1);
+        let last_ms = fields.next()?.parse().ok()?;
+        let (count, at) = fields.next()?.split_once('@')?;
+        Some(Permits {
+            count: count.parse().ok()?,
+            last_ms,
+            at: UnixMs(at.parse().ok()?),
+        })
+    };
+    read().unwrap_or_default()
 }
 
 /// What the Worker keeps of a refusal, so that a flood over the limit costs no further calls.
@@ -434,6 +461,25 @@ mod tests {
             assert_eq!(refusal.code, code);
             assert!(refusal.retry_after(NOW) <= 31 * 86_400, "{refusal:?}");
         }
+    }
+
+    #[test]
+    fn permits_travel_in_the_answer_of_an_admission() {
+        let mut state = state();
+        let decision = state.admit(NOW, Charge::plain(1));
+        let packed = pack(&state, decision, NOW);
+        assert_eq!(permits(&packed), Permits::default());
+        let ahead = Permits {
+            count: 7,
+            last_ms: 250,
+            at: NOW,
+        };
+        let with = with_permits(&packed, ahead);
+        assert_eq!(permits(&with), ahead);
+        assert_eq!(Answer::read(&with, NOW), Some(Answer::Admitted));
+        let fields = |packed: &str| packed.split('\n').skip(3).map(str::to_owned).collect();
+        let headers: Vec<String> = fields(&with);
+        assert_eq!(headers, fields(&packed));
     }
 
     #[test]

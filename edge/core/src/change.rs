@@ -74,33 +74,45 @@ impl AuditEvent {
 pub struct KeyPatch {
     /// For people, 1 to 100 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     pub name: Option<String>,
     /// Another plan, or none.
     #[serde(deserialize_with = "named", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$")))]
     pub plan: Option<Option<String>>,
     /// What it may do; `null`: what its plan says.
     #[serde(deserialize_with = "named", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1), extend("uniqueItems" = true)))]
     pub scopes: Option<Option<Vec<Scope>>>,
     /// What a root key may do.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1), extend("uniqueItems" = true)))]
     pub admin_scopes: Option<Vec<AdminScope>>,
     /// Models it may use; `null`: those of its plan.
     #[serde(deserialize_with = "named", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 64)))]
     pub models: Option<Option<Vec<String>>>,
     /// Its own limits.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(length(max = 16)))]
     pub limits: Option<Vec<Limit>>,
     /// Credits; what is left stays (`POST …/credits` changes it). `null`: no credits are counted.
     #[serde(deserialize_with = "named", skip_serializing_if = "Option::is_none")]
     pub credits: Option<Option<Credits>>,
     /// What one request with audio weighs; `null`: what its plan says.
     #[serde(deserialize_with = "named", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = 1_000_000)))]
     pub cost: Option<Option<u32>>,
     /// Addresses it may be used from, as CIDR blocks; none: every one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(length(max = 64)))]
     pub allowed_ips: Option<Vec<String>>,
     /// Web origins it may be used from by a browser.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schemars(length(max = 64), inner(length(max = 256)))
+    )]
     pub allowed_origins: Option<Vec<String>>,
     /// Off: refused from the next request on. On again: works again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -218,6 +230,8 @@ impl KeyState {
                 overlap_ms,
                 mark: _,
             } => {
+                // Out of its overlap, if it was in one still: there is one secret before the present one.
+                self.stale.extend(self.replaced.take().map(|old| old.hash));
                 self.replaced = Some(Replaced {
                     hash: std::mem::replace(&mut self.hash, hash),
                     start: std::mem::replace(&mut self.record.start, start),

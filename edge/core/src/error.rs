@@ -258,7 +258,7 @@ impl EdgeError {
                 409,
                 "plan_in_use",
                 Invalid,
-                format!("{keys} keys are on this plan."),
+                format!("Keys are on this plan: {keys}."),
             ),
             Self::RateLimited { limit, retry_after } => (
                 429,

@@ -22,6 +22,9 @@ pub struct KeyState {
     /// The secret before the present one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<Replaced>,
+    /// Hashes of secrets before that one, whose entries KV has still to lose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<String>,
     /// Limits of its plan, as the plan's object told them last.
     #[serde(default)]
     pub plan_limits: Vec<Limit>,
@@ -113,6 +116,7 @@ impl KeyState {
             record,
             hash,
             replaced: None,
+            stale: Vec::new(),
             plan_limits: Vec::new(),
             plan_version: 0,
             owner_limited: false,
@@ -130,9 +134,14 @@ impl KeyState {
 
     /// The hashes of its secrets.
     pub fn hashes(&self) -> Vec<KeyHash> {
-        let replaced = self.replaced.iter().map(|old| old.hash.as_str());
-        let all = std::iter::once(self.hash.as_str()).chain(replaced);
-        all.filter_map(KeyHash::from_hex).collect()
+        let all = self.hashes_in_hex();
+        all.filter_map(|hash| KeyHash::from_hex(hash)).collect()
+    }
+
+    fn hashes_in_hex(&self) -> impl Iterator<Item = &String> {
+        let before = self.replaced.iter().map(|old| &old.hash);
+        let before = before.chain(&self.stale);
+        std::iter::once(&self.hash).chain(before)
     }
 
     /// The limits in force.
@@ -212,6 +221,8 @@ impl KeyState {
                 ..Entry::put(self.listing_entry(), String::new())
             },
         ];
+        let stale = self.stale.iter();
+        entries.extend(stale.map(|hash| Entry::delete(record_entry(record.is_root(), hash))));
         if let Some(old) = &self.replaced {
             let name = record_entry(record.is_root(), &old.hash);
             entries.push(if now.0 < old.until_ms {
@@ -231,9 +242,8 @@ impl KeyState {
     /// What takes every trace of the key out of KV; the entry that makes it work goes first.
     pub fn removal(&self) -> Vec<Entry> {
         let root = self.record.is_root();
-        let hashes = self.replaced.iter().map(|old| &old.hash);
-        let hashes = std::iter::once(&self.hash).chain(hashes);
-        let mut entries: Vec<Entry> = hashes
+        let mut entries: Vec<Entry> = self
+            .hashes_in_hex()
             .map(|hash| Entry::delete(record_entry(root, hash)))
             .collect();
         entries.push(Entry::delete(self.listing_entry()));

@@ -17,6 +17,8 @@ pub mod key_state;
 pub mod lease;
 pub mod limit;
 pub mod limiter;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod plan;
 pub mod ports;
 pub mod quota;

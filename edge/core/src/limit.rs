@@ -111,6 +111,7 @@ pub struct Limit {
 #[serde(deny_unknown_fields)]
 struct Wire {
     /// 1 to 32 of `a-z 0-9 _ -`; unique in its key.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$")))]
     name: String,
     kind: Kind,
     /// Not for `concurrency`.

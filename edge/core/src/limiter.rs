@@ -20,6 +20,9 @@ const STORED_FORM: u64 = 2;
 /// How long a refusal for want of a free lease is good, in milliseconds: nobody knows when one ends.
 const CONCURRENCY_RETRY_MS: u64 = 1_000;
 
+/// How long permits taken ahead are good at most, in milliseconds.
+const PERMITS_LAST_MS: u64 = 1_000;
+
 /// The limits of a key or an owner, and what is used of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimiterState {
@@ -102,6 +105,17 @@ pub enum Decision {
     },
 }
 
+/// Admissions that were charged ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permits {
+    /// How many.
+    pub count: u32,
+    /// For how long they are good, in milliseconds.
+    pub last_ms: u64,
+    /// When they were charged, by the object's clock: a refund goes to that time.
+    pub at: UnixMs,
+}
+
 /// What a settlement did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
@@ -147,11 +161,18 @@ impl LimiterState {
         &self.leases
     }
 
-    /// Takes back an admission that somebody else refuses, and its lease with it.
-    pub fn undo(&mut self, at: UnixMs, cost: u64, lease: Option<&str>) {
-        if let Some(id) = lease {
-            self.leases.end(id);
+    /// Takes back an admission that somebody else refuses, and its lease with it. What it counts as instead;
+    /// `None`: as an attempt that failed here.
+    pub fn undo(&mut self, at: UnixMs, cost: u64, lease: Option<&str>, outcome: Option<Outcome>) {
+        match lease {
+            Some(id) => {
+                self.leases.end(id);
+            }
+            None if cost > 0 => self.usage.uncount(Outcome::Served),
+            None => {}
         }
+        self.usage
+            .count(outcome.unwrap_or(Outcome::UpstreamFailed), 1);
         self.refund(at, cost);
     }
 
@@ -183,14 +204,7 @@ impl LimiterState {
             self.usage.count(self.outcome(by), 1);
             return Decision::Refused { by, until };
         }
-        for (limit, counter) in self.limits.iter().zip(&mut self.counters) {
-            if limit.rule.unit() == Some(Unit::Requests) {
-                counter.charge(charge.cost);
-            }
-        }
-        if let Some(credits) = &mut self.credits {
-            credits.charge(charge.cost);
-        }
+        self.charge(charge.cost);
         match charge.lease {
             Some(begin) => {
                 let lease = Lease {
@@ -204,6 +218,74 @@ impl LimiterState {
             None => {}
         }
         Decision::Admitted
+    }
+
+    /// After an admission: charges up to `most` further requests of the same weight ahead, for a caller that
+    /// lets them in by itself until they expire. They count as of now, so they are good until the first
+    /// slice or period of any limit ends, and for a second at most: as long a revocation may go unnoticed.
+    ///
+    /// None where more than requests is limited: audio and what is under way can't be charged ahead.
+    pub fn permits_ahead(&mut self, now: UnixMs, cost: u64, most: u32) -> Permits {
+        let now = self.at(now);
+        let mut until = now.plus_ms(PERMITS_LAST_MS);
+        for (limit, counter) in self.limits.iter().zip(&self.counters) {
+            if limit.rule.unit() != Some(Unit::Requests) {
+                return Permits::default();
+            }
+            let end = match counter {
+                Counter::Rate(window) => window.slice_ends_at(),
+                Counter::Quota(quota) => quota.resets_at(),
+                Counter::Concurrency => return Permits::default(),
+            };
+            until = until.min(end);
+        }
+        let mut count = most;
+        while count > 0 {
+            let charge = Charge::plain(cost * u64::from(count));
+            if self.refusal(now, charge).is_none() {
+                self.charge(charge.cost);
+                return Permits {
+                    count,
+                    last_ms: until.since(now),
+                    at: now,
+                };
+            }
+            count /= 2;
+        }
+        Permits::default()
+    }
+
+    /// Counts requests that a caller let in by permits taken ahead.
+    pub fn count_permitted(&mut self, now: UnixMs, times: u64) {
+        self.at(now);
+        self.usage.count(Outcome::Served, times);
+    }
+
+    /// The end of a request with audio that was let in by a permit taken ahead, charged at `at`.
+    pub fn settle_permitted(
+        &mut self,
+        now: UnixMs,
+        at: UnixMs,
+        cost: u64,
+        outcome: Outcome,
+        measured: Measured,
+    ) {
+        self.at(now);
+        if outcome.is_refunded() {
+            self.refund(at, cost);
+        }
+        self.usage.measure(outcome, measured);
+    }
+
+    fn charge(&mut self, cost: u64) {
+        for (limit, counter) in self.limits.iter().zip(&mut self.counters) {
+            if limit.rule.unit() == Some(Unit::Requests) {
+                counter.charge(cost);
+            }
+        }
+        if let Some(credits) = &mut self.credits {
+            credits.charge(cost);
+        }
     }
 
     /// The refusal that lasts longest, if any limit refuses.
@@ -469,9 +551,9 @@ impl LimiterState {
 #[serde(rename_all = "snake_case")]
 pub enum BalanceChange {
     /// To this.
-    Set(u64),
+    Set(#[cfg_attr(feature = "openapi", schemars(range(max = 1_000_000_000)))] u64),
     /// By this.
-    Add(u64),
+    Add(#[cfg_attr(feature = "openapi", schemars(range(max = 1_000_000_000)))] u64),
 }
 
 impl Counter {

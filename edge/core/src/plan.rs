@@ -39,12 +39,15 @@ pub struct Plan {
 #[serde(deny_unknown_fields)]
 pub struct PutPlan {
     /// Limits of each key on it.
+    #[cfg_attr(feature = "openapi", schemars(length(max = 16)))]
     pub limits: Vec<Limit>,
     /// Credits that a key starts with.
     pub credits: Option<Credits>,
     /// What its keys may do; everything if left out.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1), extend("uniqueItems" = true)))]
     pub scopes: Option<Vec<Scope>>,
     /// Models they may use; every one if left out.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 64)))]
     pub models: Option<Vec<String>>,
     /// What one request with audio weighs, 1 to 1,000,000 (1 if left out).
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = 1_000_000)))]

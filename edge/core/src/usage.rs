@@ -128,6 +128,13 @@ impl HourUsage {
         }
     }
 
+    /// Takes back one request that was counted.
+    pub const fn uncount(&mut self, outcome: Outcome) {
+        self.version += 1;
+        let count = &mut self.outcomes[outcome as usize];
+        *count = count.saturating_sub(1);
+    }
+
     /// Counts a request that was measured.
     pub fn measure(&mut self, outcome: Outcome, measured: Measured) {
         self.count(outcome, 1);

@@ -109,8 +109,8 @@ impl Span {
                 _ => Err(wrong(param, "Times are unix seconds.")),
             },
         };
-        let to = seconds(to, "to")?.unwrap_or_else(|| now.seconds() + HOUR);
-        let from = seconds(from, "from")?.unwrap_or_else(|| to.saturating_sub(25 * HOUR));
+        let to = seconds(to, "to")?.unwrap_or_else(|| now.seconds() + 1);
+        let from = seconds(from, "from")?.unwrap_or_else(|| to.saturating_sub(24 * HOUR));
         if to <= from || to - from > MAX_SPAN {
             return Err(wrong(
                 "to",

@@ -27,27 +27,42 @@ use crate::scope::{AdminScope, Scope};
 #[serde(deny_unknown_fields)]
 pub struct CreateKey {
     /// For people, 1 to 100 characters.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     name: String,
     /// External id of whoever the key belongs to.
+    #[cfg_attr(
+        feature = "openapi",
+        schemars(regex(pattern = r"^[A-Za-z0-9._@|+-]{1,64}$"))
+    )]
     owner: Option<String>,
     /// The plan it is on.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = r"^[a-z0-9_-]{1,32}$")))]
     plan: Option<String>,
     /// What it may do; if left out, what its plan says, or everything.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1), extend("uniqueItems" = true)))]
     scopes: Option<Vec<Scope>>,
     /// Models it may use, `*` for every one; if left out, those of its plan, or every one.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 64)))]
     models: Option<Vec<String>>,
     /// Its own limits; each replaces the plan's of the same name. Without a plan and without limits: the
     /// deployment's default limits.
+    #[cfg_attr(feature = "openapi", schemars(length(max = 16)))]
     limits: Option<Vec<Limit>>,
     /// Credits; if left out, those of its plan.
     credits: Option<Credits>,
     /// What one request with audio weighs, 1 to 1,000,000.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = 1_000_000)))]
     cost: Option<u32>,
     /// Addresses it may be used from, as CIDR blocks; none: every one.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(length(max = 64)))]
     allowed_ips: Vec<String>,
     /// Web origins it may be used from by a browser.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schemars(length(max = 64), inner(length(max = 256)))
+    )]
     allowed_origins: Vec<String>,
     /// Whether it works at once (yes if left out).
     enabled: Option<bool>,
@@ -66,6 +81,7 @@ pub struct CreateKey {
 #[serde(deny_unknown_fields)]
 pub struct CreateKeys {
     /// 1 to 1,000 of them.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 1_000)))]
     keys: Vec<CreateKey>,
 }
 
@@ -75,9 +91,11 @@ pub struct CreateKeys {
 #[serde(deny_unknown_fields)]
 pub struct ImportKey {
     /// SHA-256 of the key's text: 64 hex digits.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = r"^[0-9a-fA-F]{64}$")))]
     hash: String,
     /// Its first characters, for people: at most 16.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(length(max = 16)))]
     start: String,
     /// Everything else.
     key: CreateKey,
@@ -89,6 +107,7 @@ pub struct ImportKey {
 #[serde(deny_unknown_fields)]
 pub struct ImportKeys {
     /// 1 to 1,000 of them.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 1_000)))]
     keys: Vec<ImportKey>,
 }
 
@@ -98,11 +117,14 @@ pub struct ImportKeys {
 #[serde(deny_unknown_fields)]
 pub struct CreateRootKey {
     /// For people, 1 to 100 characters.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     name: String,
     /// What it may do; at most what the key has that makes it.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1), extend("uniqueItems" = true)))]
     scopes: Vec<AdminScope>,
     /// Addresses it may be used from, as CIDR blocks; none: every one.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(length(max = 64)))]
     allowed_ips: Vec<String>,
     /// Unix seconds from which on it is refused.
     expires_at: Option<u64>,

@@ -59,6 +59,7 @@ impl From<KeyView> for KeyDetail {
 pub struct RotateKey {
     /// How long the old secret works still: 0 (not at all, if left out) to 30 days.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(range(max = 2_592_000)))]
     overlap_seconds: u64,
 }
 

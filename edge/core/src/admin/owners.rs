@@ -18,6 +18,7 @@ use crate::ports::{Database, KeyObjects, owner_directory, plan_directory};
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Limits that all keys of the owner share; none: no such limits.
+    #[cfg_attr(feature = "openapi", schemars(length(max = 16)))]
     limits: Vec<Limit>,
 }
 

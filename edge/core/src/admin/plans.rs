@@ -51,7 +51,8 @@ impl<P: Ports> Admin<'_, P> {
         let directory = plan_directory(name);
         let before = self.ports.announced(&directory).await.map_err(limiter)?;
         let mut event = self.event("plan.put", &directory);
-        (event.before, event.after) = (before, Some(value.clone()));
+        // After it stands what is announced: with the version that the directory gives.
+        event.before = before;
         let announced = self
             .ports
             .announce(&directory, &value, wish.version, &event)

@@ -21,8 +21,22 @@ pub struct VerifyKey {
     /// What it is to be used for.
     scope: Option<Scope>,
     /// What that weighs, 0 (only a question) to 1,000,000; 1 if left out.
+    #[cfg_attr(feature = "openapi", schemars(range(max = 1_000_000)))]
     cost: Option<u32>,
 }
+
+/// Every `code` of a [`Verification`].
+#[cfg(feature = "openapi")]
+const VERDICTS: [&str; 8] = [
+    "VALID",
+    "NOT_FOUND",
+    "DISABLED",
+    "EXPIRED",
+    "RATE_LIMITED",
+    "USAGE_EXCEEDED",
+    "INSUFFICIENT_PERMISSIONS",
+    "FORBIDDEN",
+];
 
 /// The verdict on a key. Every verdict is a 200.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -32,6 +46,7 @@ pub struct Verification {
     pub valid: bool,
     /// `VALID`, `NOT_FOUND`, `DISABLED`, `EXPIRED`, `RATE_LIMITED`, `USAGE_EXCEEDED`,
     /// `INSUFFICIENT_PERMISSIONS`, `FORBIDDEN`.
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = VERDICTS)))]
     pub code: &'static str,
     /// Its id.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -209,3 +209,23 @@ fn a_change_with_the_same_mark_is_made_once() {
     }
     assert_eq!(world.key.marks.len(), MARKS);
 }
+
+#[test]
+fn a_secret_replaced_twice_is_taken_out_of_kv_and_out_of_every_removal() {
+    let mut world = World::new();
+    let first = world.key.hash.clone();
+    for hash in ["b", "c"] {
+        let rotate = Change::Rotate {
+            hash: hash.to_owned(),
+            start: String::new(),
+            overlap_ms: 1_000,
+            mark: None,
+        };
+        world.apply(rotate).unwrap();
+    }
+    let gone = crate::key_state::record_entry(false, &first);
+    for entries in [world.key.entries(NOW).unwrap(), world.key.removal()] {
+        let entry = entries.iter().find(|entry| entry.name == gone);
+        assert_eq!(entry.map(|entry| &entry.value), Some(&None));
+    }
+}

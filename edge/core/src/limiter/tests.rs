@@ -277,3 +277,65 @@ fn an_hour_that_is_over_is_handed_out_once() {
     assert_eq!(done.outcomes["rate_limited"], 1);
     assert_eq!(state.turn(later), None);
 }
+
+#[test]
+fn permits_taken_ahead_never_exceed_the_limit_in_sum_nor_outlive_their_slice() {
+    let mut rng = SeededRng::new(21);
+    let mut state = state(vec![rate("minute", 100, 60), rate("second", 30, 1)]);
+    // Three isolates; each lets in what it holds, as long as it is good. Admissions by their true times.
+    let mut held = [(0_u32, 0_u64); 3];
+    let mut admitted: Vec<u64> = Vec::new();
+    let mut now = NOW.0;
+    for _ in 0..20_000 {
+        now += rng.below(40);
+        let isolate = usize::try_from(rng.below(3)).unwrap();
+        let (count, until) = held[isolate];
+        if count > 0 && now < until {
+            held[isolate].0 -= 1;
+            admitted.push(now);
+        } else if state.admit(UnixMs(now), ONE) == Decision::Admitted {
+            admitted.push(now);
+            let permits = state.permits_ahead(UnixMs(now), 1, 16);
+            held[isolate] = (permits.count, now + permits.last_ms);
+        }
+        for (limit, window) in [(100, 60_000), (30, 1_000)] {
+            let inside = admitted.iter().rev().take_while(|at| now - **at < window);
+            assert!(inside.count() <= limit, "in {window} ms");
+        }
+        if admitted.len() > 1_000 {
+            admitted.drain(..500);
+        }
+    }
+}
+
+#[test]
+fn what_limits_audio_or_concurrency_gives_no_permits() {
+    for limit in [
+        audio_quota("day", 60, Period::Day),
+        concurrency("parallel", 2),
+    ] {
+        let mut state = state(vec![rate("minute", 100, 60), limit]);
+        state.admit(NOW, ONE);
+        let none = Permits::default();
+        assert_eq!(state.permits_ahead(NOW, 1, 10), none);
+    }
+    let mut state = state(vec![rate("minute", 10, 60)]);
+    state.admit(NOW, ONE);
+    assert_eq!(state.permits_ahead(NOW, 1, 16).count, 8);
+    assert_eq!(state.permits_ahead(NOW, 1, 16).count, 1);
+    assert_eq!(state.permits_ahead(NOW, 1, 16).count, 0);
+}
+
+#[test]
+fn what_the_owner_refuses_costs_the_key_nothing_and_counts_as_refused() {
+    let mut state = state(vec![rate("minute", 5, 60)]);
+    state.admit(NOW, ONE);
+    state.undo(NOW, 1, None, Some(Outcome::RateLimited));
+    state.admit(NOW, upload("a"));
+    state.undo(NOW, 1, Some("a"), Some(Outcome::QuotaUsedUp));
+    assert_eq!(state.standings(NOW).next().unwrap().remaining, 5);
+    assert!(state.leases().is_empty());
+    let outcomes = state.usage().rollup().outcomes;
+    let names: Vec<_> = outcomes.keys().map(String::as_str).collect();
+    assert_eq!(names, ["quota_used_up", "rate_limited"]);
+}

@@ -1,0 +1,148 @@
+//! Parameters of paths, queries and headers, with the bounds that the code checks.
+
+use serde_json::{Value, json};
+
+use super::route::Parameter;
+use crate::admin::{DEFAULT_PAGE, MAX_PAGE};
+
+/// What a plan's name, and a limit's, is made of.
+pub(super) const SHORT_NAME: &str = "^[a-z0-9_-]{1,32}$";
+/// What an owner's id is made of.
+pub(super) const OWNER: &str = "^[A-Za-z0-9._@|+-]{1,64}$";
+
+fn parameter(
+    place: &'static str,
+    name: &'static str,
+    says: &'static str,
+    schema: Value,
+) -> Parameter {
+    Parameter {
+        place,
+        name,
+        says,
+        schema,
+    }
+}
+
+fn unix_seconds() -> Value {
+    json!({"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32})
+}
+
+pub(super) fn key_id() -> Parameter {
+    let schema = json!({"type": "string", "pattern": "^key_[0-9A-Za-z]{20}$"});
+    parameter("path", "id", "The key's id.", schema)
+}
+
+pub(super) fn root_key_id() -> Parameter {
+    let schema = json!({"type": "string", "pattern": "^root_[0-9A-Za-z]{20}$"});
+    parameter("path", "id", "The root key's id.", schema)
+}
+
+pub(super) fn plan_name() -> Parameter {
+    let schema = json!({"type": "string", "pattern": SHORT_NAME});
+    parameter("path", "name", "The plan's name.", schema)
+}
+
+pub(super) fn owner_id() -> Parameter {
+    let schema = json!({"type": "string", "pattern": OWNER});
+    parameter("path", "owner", "External id of the owner.", schema)
+}
+
+pub(super) fn model_id() -> Parameter {
+    let schema = json!({"type": "string", "minLength": 1, "example": "whisper-1"});
+    parameter("path", "id", "The model's name.", schema)
+}
+
+pub(super) fn owner() -> Parameter {
+    let schema = json!({"type": "string", "pattern": OWNER});
+    parameter("query", "owner", "Only this owner's.", schema)
+}
+
+pub(super) fn plan() -> Parameter {
+    let schema = json!({"type": "string", "pattern": SHORT_NAME});
+    parameter("query", "plan", "Only those on this plan.", schema)
+}
+
+pub(super) fn enabled() -> Parameter {
+    let says = "Only those that are switched on, or off.";
+    parameter("query", "enabled", says, json!({"type": "boolean"}))
+}
+
+pub(super) fn page_size() -> Parameter {
+    let schema = json!({
+        "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE,
+    });
+    parameter("query", "limit", "At most so many on one page.", schema)
+}
+
+pub(super) fn cursor() -> Parameter {
+    let says = "`next_cursor` of the page before, with the same filters.";
+    let schema = json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{22,4096}$"});
+    parameter("query", "cursor", says, schema)
+}
+
+pub(super) fn usage_from() -> Parameter {
+    let says = "From the hour of this time on, unix seconds; if left out, the day before `to`.";
+    parameter("query", "from", says, unix_seconds())
+}
+
+pub(super) fn usage_to() -> Parameter {
+    let says = "Up to the hour of this time, unix seconds; if left out, now. At most 366 days after `from`.";
+    parameter("query", "to", says, unix_seconds())
+}
+
+pub(super) fn grouped_by() -> Parameter {
+    let schema = json!({"type": "string", "enum": ["hour", "day"], "default": "hour"});
+    parameter("query", "by", "How it is grouped.", schema)
+}
+
+pub(super) fn audit_from() -> Parameter {
+    parameter(
+        "query",
+        "from",
+        "Not before this time, unix seconds.",
+        unix_seconds(),
+    )
+}
+
+pub(super) fn audit_to() -> Parameter {
+    parameter(
+        "query",
+        "to",
+        "Before this time, unix seconds.",
+        unix_seconds(),
+    )
+}
+
+fn word() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": 128})
+}
+
+pub(super) fn actor() -> Parameter {
+    let says = "Only what the root key with this id did; `root` is the deployment's own.";
+    parameter("query", "actor", says, word())
+}
+
+pub(super) fn action() -> Parameter {
+    parameter("query", "action", "Only this action: `key.create`.", word())
+}
+
+pub(super) fn target() -> Parameter {
+    parameter("query", "target", "Only what was done to this.", word())
+}
+
+pub(super) fn audit_owner() -> Parameter {
+    parameter(
+        "query",
+        "owner",
+        "Only what was done to this owner's keys.",
+        word(),
+    )
+}
+
+pub(super) fn idempotency_key() -> Parameter {
+    let says = "Makes the request safe to repeat: the same key with the same body is carried out once \
+        and answered alike. With another body it is a 409.";
+    let schema = json!({"type": "string", "pattern": "^[ -~]{0,255}$"});
+    parameter("header", "Idempotency-Key", says, schema)
+}
