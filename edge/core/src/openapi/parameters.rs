@@ -24,9 +24,14 @@ fn parameter(
     }
 }
 
-fn unix_seconds() -> Value {
-    json!({"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32})
+/// Unix seconds, at most this.
+fn unix_seconds(most: u64) -> Value {
+    json!({"type": "integer", "minimum": 0, "maximum": most})
 }
+
+/// The latest time that a report of usage knows, and the audit.
+const LATEST_USAGE: u64 = u32::MAX as u64 * 2 - 1;
+const LATEST_AUDIT: u64 = (1 << 40) - 1;
 
 pub(super) fn key_id() -> Parameter {
     let schema = json!({"type": "string", "pattern": "^key_[0-9A-Za-z]{20}$"});
@@ -83,12 +88,12 @@ pub(super) fn cursor() -> Parameter {
 
 pub(super) fn usage_from() -> Parameter {
     let says = "From the hour of this time on, unix seconds; if left out, the day before `to`.";
-    parameter("query", "from", says, unix_seconds())
+    parameter("query", "from", says, unix_seconds(LATEST_USAGE))
 }
 
 pub(super) fn usage_to() -> Parameter {
     let says = "Up to the hour of this time, unix seconds; if left out, now. At most 366 days after `from`.";
-    parameter("query", "to", says, unix_seconds())
+    parameter("query", "to", says, unix_seconds(LATEST_USAGE))
 }
 
 pub(super) fn grouped_by() -> Parameter {
@@ -101,7 +106,7 @@ pub(super) fn audit_from() -> Parameter {
         "query",
         "from",
         "Not before this time, unix seconds.",
-        unix_seconds(),
+        unix_seconds(LATEST_AUDIT),
     )
 }
 
@@ -110,7 +115,7 @@ pub(super) fn audit_to() -> Parameter {
         "query",
         "to",
         "Before this time, unix seconds.",
-        unix_seconds(),
+        unix_seconds(LATEST_AUDIT),
     )
 }
 
