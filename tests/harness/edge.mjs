@@ -1,12 +1,12 @@
 // Runs the built Worker in real workerd for one test: its own sockets on port 0, state in the test's
 // own folder. Requests go straight to workerd; nothing of Miniflare stands before the Worker.
 //
-// argv[2]: JSON {bundle, state, bindings, isolates}. Several isolates are several locations: each has
+// argv[2]: JSON {bundle, state, bindings, isolates, counted}. Several isolates are several locations: each has
 // its own memory, all share KV and the limiter objects. Prints {"urls": […]} once they answer. Then one
 // JSON request a line on stdin, one JSON answer a line on stdout, for what a test must do behind the
 // Worker's back:
 //   {"op":"kv_get","key":…} {"op":"kv_put","key":…,"value":…} {"op":"kv_list"}
-//   {"op":"sql","query":…,"values":[…]}
+//   {"op":"sql","query":…,"values":[…]}    what the database refuses is answered as its words
 // What workerd logs goes to stderr, all of it. It ends, and workerd with it, when stdin closes: so no
 // fixture can leave it behind.
 import { readdirSync, readFileSync } from "node:fs";
@@ -14,14 +14,18 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 
-const { bundle, state, bindings, isolates = 1 } = JSON.parse(process.argv[2]);
+const { bundle, state, bindings, isolates = 1, counted = false } = JSON.parse(process.argv[2]);
 const wrangler = readFileSync(resolve(import.meta.dirname, "../../wrangler.toml"), "utf8");
 const setting = (name) => JSON.parse(wrangler.match(new RegExp(`^${name} = (.+)$`, "m"))[1]);
 const file = (name) => ({ path: join(bundle, name), contents: readFileSync(join(bundle, name)) });
 
+const counting = { path: join(bundle, "counted.js"), contents: readFileSync(join(import.meta.dirname, "counted.mjs")) };
+
 const worker = (index) => ({
   name: `edge-${index}`,
   modules: [
+    // The first is the one that workerd calls.
+    ...(counted ? [{ type: "ESModule", ...counting }] : []),
     { type: "ESModule", ...file("worker.js") },
     { type: "CompiledWasm", ...file("index_bg.wasm") },
   ],
@@ -74,7 +78,10 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (request.op === "kv_get") answer({ value: await kv.get(request.key) });
   else if (request.op === "kv_put") answer({ value: (await kv.put(request.key, request.value)) ?? null });
   else if (request.op === "kv_list") answer({ value: (await kv.list()).keys.map((key) => key.name) });
-  else if (request.op === "sql") answer({ value: (await db.prepare(request.query).bind(...(request.values ?? [])).all()).results });
+  else if (request.op === "sql") {
+    const asked = db.prepare(request.query).bind(...(request.values ?? [])).all();
+    answer({ value: await asked.then(({ results }) => results, String) });
+  }
   else throw new Error(`no such operation: ${request.op}`);
 }
 await mf.dispose();

@@ -63,6 +63,7 @@ pub fn unknown_key() -> String {
 pub struct Builder {
     bundle: PathBuf,
     isolates: usize,
+    counted: bool,
     upstreams: Vec<String>,
     signing_secret: String,
     settings: BTreeMap<&'static str, String>,
@@ -106,6 +107,13 @@ impl Builder {
         self
     }
 
+    /// Counts what requests ask of KV; see [`Edge::kv_calls`].
+    #[must_use]
+    pub fn count_kv(mut self) -> Self {
+        self.counted = true;
+        self
+    }
+
     /// Starts it, and returns once it answers.
     pub async fn start(self) -> Edge {
         let root_key = random_secret("root_");
@@ -125,6 +133,7 @@ impl Builder {
             "state": state.path().join("state"),
             "bindings": bindings,
             "isolates": self.isolates,
+            "counted": self.counted,
         });
         let (process, urls) = life(&harness, state.path(), &log).await;
         Edge {
@@ -192,6 +201,7 @@ impl Edge {
         Builder {
             bundle: environment::edge_bundle(),
             isolates: 1,
+            counted: false,
             upstreams: Vec::new(),
             signing_secret: random_secret("signing_"),
             settings: BTreeMap::new(),
@@ -354,12 +364,17 @@ impl Edge {
             .await;
     }
 
-    async fn ask(&self, request: Value) -> Value {
+    pub(crate) async fn ask(&self, request: Value) -> Value {
         let mut process = self.process.lock().await;
         process.tell(&request.to_string());
         let line = process.line().await;
         let mut answer: Value = serde_json::from_str(&line).unwrap_or_default();
         answer["value"].take()
+    }
+
+    /// The folder of the state.
+    pub(crate) fn state(&self) -> &Path {
+        self.state.path()
     }
 }
 

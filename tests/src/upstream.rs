@@ -59,6 +59,11 @@ impl Upstream {
         format!("http://{}", self.address)
     }
 
+    /// The next request, however long it takes; `None`: the host has ended.
+    pub async fn arrival(&mut self) -> Option<Arrival> {
+        self.arrivals.recv().await
+    }
+
     /// The next request.
     pub async fn next(&mut self) -> Arrival {
         within("a request arrives at the host", self.arrivals.recv())

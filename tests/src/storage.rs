@@ -1,0 +1,67 @@
+//! What lies in storage, seen from behind the Worker's back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::edge::Edge;
+
+impl Edge {
+    /// Rows of the database.
+    ///
+    /// # Errors
+    ///
+    /// The database's own words where it refuses.
+    pub async fn sql(&self, query: &str, values: &[&str]) -> Result<Vec<Value>, String> {
+        let answer = self.ask(json!({"op": "sql", "query": query, "values": values}));
+        match answer.await {
+            Value::Array(rows) => Ok(rows),
+            refused => Err(refused.as_str().unwrap_or_default().to_owned()),
+        }
+    }
+
+    /// The one number that a query asks for, under the name `n`.
+    pub async fn count(&self, query: &str, values: &[&str]) -> u64 {
+        let rows = self.sql(query, values).await;
+        let rows = rows.unwrap_or_else(|refused| panic!("{query}: {refused}"));
+        rows[0]["n"].as_u64().unwrap_or_else(|| panic!("{rows:?}"))
+    }
+
+    /// How often requests to the first isolate asked KV for this operation, with
+    /// [`Builder::count_kv`](crate::edge::Builder::count_kv).
+    pub async fn kv_calls(&self, operation: &str) -> u64 {
+        let counted = self.get("/__kv").into_inner().send().await;
+        let counted = counted.unwrap_or_else(|error| panic!("no count: {error}"));
+        let counted: Value = counted.json().await.unwrap_or_default();
+        counted[operation].as_u64().unwrap_or_default()
+    }
+
+    /// Files of the state (KV, the database, the objects, what SQLite keeps beside them) in whose bytes
+    /// `text` stands.
+    pub fn files_holding(&self, text: &str) -> Vec<PathBuf> {
+        files(self.state())
+            .into_iter()
+            .filter(|path| {
+                let bytes = fs::read(path).unwrap_or_default();
+                bytes
+                    .windows(text.len())
+                    .any(|part| part == text.as_bytes())
+            })
+            .collect()
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut found = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+    found
+}

@@ -1,0 +1,530 @@
+//! Who may ask for what: every route by every kind of caller (OWASP API Security 2023: 1, 3 and 5).
+
+use e2e::edge::{Edge, Key, unknown_key};
+use e2e::http::Answer;
+use e2e::upstream::Upstream;
+use edge_core::api_key::KeyHash;
+use edge_core::key_record::KeyRecord;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// What a path wants of its caller, whatever the method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// Nothing.
+    Nothing,
+    /// An ordinary key.
+    Key,
+    /// A root key with this scope.
+    Root(&'static str),
+}
+
+/// A path with its methods, each with a body and the answer to one who may: its status, or its error.
+/// `{key}` is an ordinary key, `{root}` a root key.
+struct Route(
+    &'static str,
+    Need,
+    Vec<(Method, Value, Result<u16, (u16, &'static str)>)>,
+);
+
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
+
+fn routes() -> Vec<Route> {
+    use Need::{Key, Nothing, Root};
+    let get = || (Method::GET, Value::Null, Ok(200));
+    let limits =
+        json!([{"name": "hour", "kind": "rate", "limit": 1_000_000, "window_seconds": 3600}]);
+    let create = json!({"name": "made by the matrix", "limits": limits});
+    // The same requests come many times: what they make must be there already, or never come to be.
+    let known_hash = json!({"keys": [{"hash": "0".repeat(64), "key": create}]});
+    let root = json!({"name": "made by the matrix", "scopes": ["admin:audit"]});
+    let none = "key_00000000000000000000";
+    vec![
+        Route("/healthz", Nothing, vec![get()]),
+        Route("/v1/models", Key, vec![get()]),
+        Route("/v1/models/tiny.en", Key, vec![get()]),
+        Route("/v1/usage", Key, vec![get()]),
+        Route(
+            "/v1/audio/transcriptions",
+            Key,
+            vec![(Method::POST, json!("audio"), Ok(200))],
+        ),
+        Route(
+            "/v1/audio/translations",
+            Key,
+            vec![(Method::POST, json!("audio"), Ok(200))],
+        ),
+        Route(
+            "/v1/keys/verify",
+            Root("admin:verify"),
+            vec![(Method::POST, json!({"key": none}), Ok(200))],
+        ),
+        Route(
+            "/admin/keys",
+            Root("admin:keys"),
+            vec![get(), (Method::POST, create.clone(), Ok(201))],
+        ),
+        Route(
+            "/admin/keys/bulk",
+            Root("admin:keys"),
+            vec![(Method::POST, json!({"keys": [create]}), Ok(201))],
+        ),
+        Route(
+            "/admin/keys/import",
+            Root("admin:keys"),
+            vec![(Method::POST, known_hash, Err((409, "key_exists")))],
+        ),
+        Route(
+            "/admin/keys/{key}",
+            Root("admin:keys"),
+            vec![
+                get(),
+                (Method::PATCH, json!({"name": "renamed"}), Ok(200)),
+                (Method::DELETE, Value::Null, Ok(204)),
+            ],
+        ),
+        Route(
+            "/admin/keys/{key}/rotate",
+            Root("admin:keys"),
+            vec![(Method::POST, json!({}), Ok(200))],
+        ),
+        Route(
+            "/admin/keys/{key}/credits",
+            Root("admin:keys"),
+            vec![(Method::POST, json!({"add": 1}), Ok(200))],
+        ),
+        Route("/admin/keys/{key}/usage", Root("admin:keys"), vec![get()]),
+        Route(
+            "/admin/root-keys",
+            Root("admin:*"),
+            vec![get(), (Method::POST, root, Ok(201))],
+        ),
+        Route(
+            "/admin/root-keys/{root}",
+            Root("admin:*"),
+            vec![
+                get(),
+                (Method::PATCH, json!({"name": "renamed"}), Ok(200)),
+                (Method::DELETE, Value::Null, Ok(204)),
+            ],
+        ),
+        Route(
+            "/admin/root-keys/{root}/rotate",
+            Root("admin:*"),
+            vec![(Method::POST, json!({}), Ok(200))],
+        ),
+        Route("/admin/plans", Root("admin:plans"), vec![get()]),
+        Route(
+            "/admin/plans/busy",
+            Root("admin:plans"),
+            vec![
+                get(),
+                (Method::PUT, json!({"limits": limits}), Ok(200)),
+                (Method::DELETE, Value::Null, Err((409, "plan_in_use"))),
+            ],
+        ),
+        Route(
+            "/admin/owners/nobody",
+            Root("admin:owners"),
+            vec![get(), (Method::DELETE, Value::Null, Ok(200))],
+        ),
+        Route(
+            "/admin/owners/nobody/limits",
+            Root("admin:owners"),
+            vec![(Method::PUT, json!({"limits": []}), Ok(200))],
+        ),
+        Route("/admin/usage", Root("admin:usage"), vec![get()]),
+        Route("/admin/audit", Root("admin:audit"), vec![get()]),
+    ]
+}
+
+/// A kind of caller.
+enum Caller {
+    Nobody,
+    /// A key that is none, or nobody's.
+    Stranger(String),
+    /// An ordinary key, and the code that refuses it.
+    Key(String, Option<&'static str>),
+    /// A root key with its scopes, and the code that refuses it.
+    Root(String, Vec<&'static str>, Option<&'static str>),
+}
+
+impl Caller {
+    /// The status and code that refuse him what needs `need`; `None`: he may.
+    fn refusal(&self, need: Need) -> Option<(u16, &'static str)> {
+        match (need, self) {
+            (Need::Nothing, _) => None,
+            (_, Self::Nobody) => Some((401, "missing_api_key")),
+            (Need::Key, Self::Key(_, refusal)) => refusal.map(|code| (401, code)),
+            (Need::Root(_), Self::Root(_, _, Some(code))) => Some((401, code)),
+            (Need::Root(scope), Self::Root(_, scopes, None)) => {
+                let may = scopes.contains(&scope) || scopes.contains(&"admin:*");
+                (!may).then_some((403, "insufficient_scope"))
+            }
+            _ => Some((401, "invalid_api_key")),
+        }
+    }
+
+    fn token(&self) -> Option<&str> {
+        match self {
+            Self::Nobody => None,
+            Self::Stranger(text) | Self::Key(text, _) | Self::Root(text, ..) => Some(text),
+        }
+    }
+}
+
+const SCOPES: [&str; 6] = [
+    "admin:keys",
+    "admin:plans",
+    "admin:owners",
+    "admin:usage",
+    "admin:audit",
+    "admin:verify",
+];
+
+async fn ordinary(edge: &Edge, owner: &str) -> Key {
+    let limits =
+        json!([{"name": "hour", "kind": "rate", "limit": 1_000_000, "window_seconds": 3600}]);
+    let wish = json!({"name": "ordinary", "owner": owner, "limits": limits, "credits": {"balance": 1_000_000}});
+    edge.create_key(&wish).await
+}
+
+/// Writes a root key's record to KV with a field of another value; its object does not hear of it.
+async fn overwrite(edge: &Edge, root: &Key, field: &str, value: Value) {
+    let entry = format!("root:{}", KeyHash::of(&root.text).to_hex());
+    let record = edge.kv_get(&entry).await.unwrap();
+    let mut record: Value = serde_json::from_str(&record).unwrap();
+    record[field] = value;
+    edge.kv_put(&entry, &record.to_string()).await;
+}
+
+async fn callers(edge: &Edge) -> Vec<(String, Caller)> {
+    let good = ordinary(edge, "acme").await;
+    let revoked = ordinary(edge, "acme").await;
+    edge.revoke(&revoked).await.expect(204);
+    let disabled = ordinary(edge, "acme").await;
+    edge.patch(&disabled, &json!({"enabled": false}))
+        .await
+        .expect(200);
+    let expired = KeyRecord {
+        id: "key_expired0expired0expi".to_owned(),
+        expires_at: Some(1),
+        ..edge.record(&good).await
+    };
+    let expired = edge.import_key(expired).await;
+    let mut callers = vec![
+        ("nobody".to_owned(), Caller::Nobody),
+        ("garbage".to_owned(), Caller::Stranger("garbage".to_owned())),
+        (
+            "a key nobody has".to_owned(),
+            Caller::Stranger(unknown_key()),
+        ),
+        ("a key".to_owned(), Caller::Key(good.text, None)),
+        (
+            "a key of another owner".to_owned(),
+            Caller::Key(ordinary(edge, "rival").await.text, None),
+        ),
+        (
+            "a revoked key".to_owned(),
+            Caller::Key(revoked.text, Some("revoked_api_key")),
+        ),
+        (
+            "a disabled key".to_owned(),
+            Caller::Key(disabled.text, Some("disabled_api_key")),
+        ),
+        (
+            "an expired key".to_owned(),
+            Caller::Key(expired.text, Some("expired_api_key")),
+        ),
+        (
+            "the first root key".to_owned(),
+            Caller::Root(edge.root_key().to_owned(), vec!["admin:*"], None),
+        ),
+    ];
+    for scope in SCOPES.into_iter().chain(["admin:*"]) {
+        let root = edge.root_key_with(&[scope]).await;
+        callers.push((scope.to_owned(), Caller::Root(root.text, vec![scope], None)));
+    }
+    for refusal in ["revoked_api_key", "disabled_api_key", "expired_api_key"] {
+        let root = edge.root_key_with(&["admin:*"]).await;
+        let path = format!("/admin/root-keys/{}", root.id);
+        match refusal {
+            "revoked_api_key" => {
+                edge.admin(Method::DELETE, &path).send().await.expect(204);
+            }
+            "disabled_api_key" => {
+                edge.tell(Method::PATCH, &path, &json!({"enabled": false}))
+                    .await
+                    .expect(200);
+            }
+            _ => overwrite(edge, &root, "expires_at", json!(1)).await,
+        }
+        callers.push((
+            refusal.to_owned(),
+            Caller::Root(root.text, vec!["admin:*"], Some(refusal)),
+        ));
+    }
+    callers
+}
+
+async fn ask(edge: &Edge, caller: &Caller, method: &Method, path: &str, body: &Value) -> Answer {
+    let mut call = edge.call(method.clone(), path);
+    if let Some(token) = caller.token() {
+        call = call.bearer(token);
+    }
+    match body {
+        Value::Null => call.send().await,
+        Value::String(audio) => call.upload(audio.clone()).send().await,
+        body => call.json(body).send().await,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_every_caller_as_the_matrix_says() {
+    let host = Upstream::start().await.answer_all("words");
+    let edge = Edge::builder().upstream(host.url()).start().await;
+    let plan =
+        json!({"limits": [{"name": "hour", "kind": "rate", "limit": 1, "window_seconds": 3600}]});
+    edge.put_plan("busy", &plan).await;
+    edge.create_key(&json!({"name": "on the plan", "plan": "busy"}))
+        .await;
+    let wish = json!({"name": "known", "limits": plan["limits"]});
+    let import = json!({"keys": [{"hash": "0".repeat(64), "key": wish}]});
+    edge.tell(Method::POST, "/admin/keys/import", &import)
+        .await
+        .expect(201);
+    let callers = callers(&edge).await;
+    let mut cells = 0;
+    for Route(template, need, methods) in routes() {
+        for method in METHODS {
+            let known = methods.iter().find(|(known, ..)| *known == method);
+            // Of its own: what one cell does is not seen by the next row.
+            let path = template
+                .replace("{key}", &ordinary(&edge, "victim").await.id)
+                .replace("{root}", &edge.root_key_with(&["admin:audit"]).await.id);
+            for (name, caller) in &callers {
+                let body = known.map_or(&Value::Null, |(_, body, _)| body);
+                let answer = ask(&edge, caller, &method, &path, body).await;
+                let expected = match (known, caller.refusal(need)) {
+                    // A public path says first what it can't do at all.
+                    (None, _) if !matches!(need, Need::Root(_)) => Err((405, "method_not_allowed")),
+                    (_, Some(refusal)) => Err(refusal),
+                    (None, None) => Err((405, "method_not_allowed")),
+                    (Some((_, _, good)), None) => *good,
+                };
+                let code = || answer.json()["error"]["code"].as_str().map(str::to_owned);
+                let (status, expected_code) = match expected {
+                    Ok(status) => (status, None),
+                    Err((status, code)) => (status, Some(code.to_owned())),
+                };
+                let said = (answer.status, (answer.status >= 400).then(code).flatten());
+                assert_eq!(said, (status, expected_code), "{name}: {method} {template}");
+                cells += 1;
+            }
+        }
+    }
+    assert_eq!(cells, routes().len() * METHODS.len() * callers.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_told_apart_from_nothing_by_nobody() {
+    let edge = Edge::builder().start().await;
+    let (key, root) = (
+        ordinary(&edge, "acme").await,
+        edge.root_key_with(&["admin:audit"]).await,
+    );
+    let mut said = Vec::new();
+    for id in [
+        "key_00000000000000000000",
+        "key_0",
+        "key_' OR 1=1--",
+        // Root keys are none of these, nor the other way round.
+        &root.id,
+    ] {
+        for (method, rest, body) in [
+            (Method::GET, "", Value::Null),
+            (Method::PATCH, "", json!({"name": "mine"})),
+            (Method::DELETE, "", Value::Null),
+            (Method::POST, "/rotate", json!({})),
+            (Method::POST, "/credits", json!({"add": 1})),
+            (Method::GET, "/usage", Value::Null),
+        ] {
+            let path = format!("/admin/keys/{id}{rest}");
+            let caller = Caller::Root(edge.root_key().to_owned(), vec![], None);
+            let answer = ask(&edge, &caller, &method, &path, &body).await;
+            said.push(answer.expect_error(404, "not_found").text().to_owned());
+        }
+    }
+    let path = format!("/admin/root-keys/{}", key.id);
+    let answer = edge.admin(Method::GET, &path).send().await;
+    said.push(answer.expect_error(404, "not_found").text().to_owned());
+    said.dedup();
+    assert_eq!(said.len(), 1, "{said:?}");
+    // A caller sees his own usage, whosever he asks for.
+    let rival = ordinary(&edge, "rival").await;
+    for _ in 0..3 {
+        edge.get("/v1/models").key(&rival).send().await.expect(200);
+    }
+    for query in [
+        String::new(),
+        format!("?id={0}&key_id={0}&owner=rival", rival.id),
+    ] {
+        let usage = edge
+            .get(&format!("/v1/usage{query}"))
+            .key(&key)
+            .send()
+            .await;
+        assert_eq!(usage.expect(200).json()["total"]["requests"], 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_record_of_kv_makes_a_root_key_of_an_ordinary_one_or_the_other_way_round() {
+    let edge = Edge::builder().start().await;
+    let key = ordinary(&edge, "acme").await;
+    let record = edge.kv_get(&key.record_name()).await.unwrap();
+    let mut promoted: Value = serde_json::from_str(&record).unwrap();
+    promoted["admin_scopes"] = json!(["admin:*"]);
+    edge.kv_put(&key.record_name(), &promoted.to_string()).await;
+    promoted["id"] = json!("root_00000000000000000000");
+    let root_entry = format!("root:{}", KeyHash::of(&key.text).to_hex());
+    edge.kv_put(&root_entry, &promoted.to_string()).await;
+    for path in ["/admin/keys", "/admin/root-keys", "/admin/audit"] {
+        let answer = edge.get(path).key(&key).send().await;
+        answer.expect_error(401, "invalid_api_key");
+    }
+    edge.get("/v1/models").key(&key).send().await.expect(200);
+
+    let root = edge.root_key_with(&["admin:keys"]).await;
+    edge.kv_put(&root.record_name(), &record).await;
+    edge.get("/v1/models")
+        .key(&root)
+        .send()
+        .await
+        .expect_error(401, "invalid_api_key");
+    // Nor does its record under a root key's name make a key of it.
+    let root_entry = format!("root:{}", KeyHash::of(&root.text).to_hex());
+    edge.kv_put(&root_entry, &record).await;
+    edge.get("/admin/keys")
+        .key(&root)
+        .send()
+        .await
+        .expect_error(401, "invalid_api_key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_key_gives_no_more_than_it_has_and_no_key_gets_an_administrators_scope() {
+    let edge = Edge::builder().start().await;
+    let keys = edge.root_key_with(&["admin:keys", "admin:audit"]).await;
+    for scopes in [json!(["admin:keys"]), json!(["admin:*"])] {
+        let wish = json!({"name": "mine", "scopes": scopes});
+        let made = edge
+            .call(Method::POST, "/admin/root-keys")
+            .key(&keys)
+            .json(&wish);
+        made.send().await.expect_error(403, "insufficient_scope");
+    }
+    let own = format!("/admin/root-keys/{}", keys.id);
+    let more = edge
+        .call(Method::PATCH, &own)
+        .key(&keys)
+        .json(&json!({"admin_scopes": ["admin:*"]}));
+    more.send().await.expect_error(403, "insufficient_scope");
+    let key = ordinary(&edge, "acme").await;
+    for fields in [
+        json!({"scopes": ["admin:*"]}),
+        json!({"admin_scopes": ["admin:*"]}),
+    ] {
+        edge.patch(&key, &fields)
+            .await
+            .expect_error(400, "invalid_body");
+    }
+    for scope in ["admin:*", "admin:keys"] {
+        let wish = json!({"name": "a", "scopes": [scope]});
+        let answer = edge.tell(Method::POST, "/admin/keys", &wish).await;
+        answer.expect_error(400, "invalid_body");
+    }
+    assert_eq!(edge.key(&key).await["version"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_service_may_write_is_refused_wherever_it_is_sent() {
+    let edge = Edge::builder().start().await;
+    let key = ordinary(&edge, "acme").await;
+    let before = edge.key(&key).await;
+    let of_service = [
+        ("id", json!("key_00000000000000000000")),
+        ("created_at", json!(1)),
+        ("generation", json!(7)),
+        ("revoked_at", Value::Null),
+        ("start", json!("wk_live_0000")),
+        ("hash", json!("0".repeat(64))),
+        ("made_by", json!("me")),
+        ("under_way", json!(0)),
+        ("owner_limited", json!(false)),
+    ];
+    let path = format!("/admin/keys/{}", key.id);
+    for (field, value) in of_service
+        .iter()
+        .cloned()
+        .chain([("owner", json!("rival")), ("self_service", json!(true))])
+    {
+        let answer = edge
+            .patch(&key, &json!({"name": "mine", field: value}))
+            .await;
+        answer.expect_error(400, "invalid_body");
+    }
+    for (field, value) in of_service
+        .into_iter()
+        .chain([("version", json!(9)), ("key", json!("wk"))])
+    {
+        for (path, mut body) in [
+            ("/admin/keys", json!({"name": "a"})),
+            (
+                "/admin/root-keys",
+                json!({"name": "a", "scopes": ["admin:audit"]}),
+            ),
+        ] {
+            body[field] = value.clone();
+            let answer = edge.tell(Method::POST, path, &body).await;
+            answer.expect_error(400, "invalid_body");
+        }
+    }
+    for (method, path, body) in [
+        (Method::POST, format!("{path}/rotate"), json!({"key": "wk"})),
+        (
+            Method::POST,
+            format!("{path}/credits"),
+            json!({"balance": 1}),
+        ),
+        (
+            Method::POST,
+            "/v1/keys/verify".to_owned(),
+            json!({"key": key.text, "limits": []}),
+        ),
+        (
+            Method::PUT,
+            "/admin/plans/mine".to_owned(),
+            json!({"limits": [], "name": "other"}),
+        ),
+        (
+            Method::PUT,
+            "/admin/owners/acme/limits".to_owned(),
+            json!({"limits": [], "owner": "rival"}),
+        ),
+    ] {
+        let answer = edge.tell(method, &path, &body).await;
+        answer.expect_error(400, "invalid_body");
+    }
+    // A version says which is meant, and is never set.
+    edge.patch(&key, &json!({"name": "mine", "version": 9}))
+        .await
+        .expect_error(409, "version_conflict");
+    assert_eq!(edge.key(&key).await, before);
+}
