@@ -61,6 +61,7 @@ pub(crate) fn own_usage(
             ports: &Runtime { call: &call },
             settings: &deployment.settings,
             actor: Actor::default(),
+            credential: "",
         };
         let report = admin.usage_of(&id, &filter).await;
         let answered = report.and_then(|report| answer(&call, 200, &report));
@@ -79,7 +80,7 @@ struct Asked {
     request_id: String,
 }
 
-/// A query string's parameters; an empty one is one that is not there.
+/// A query string's parameters. An empty one is there, and wrong where nothing may be empty.
 struct Query(UrlSearchParams);
 
 impl Query {
@@ -88,7 +89,7 @@ impl Query {
     }
 
     fn get(&self, name: &str) -> Option<String> {
-        self.0.get(name).filter(|value| !value.is_empty())
+        self.0.get(name)
     }
 }
 
@@ -107,6 +108,7 @@ async fn answer_to(
             id,
             request_id: asked.request_id.clone(),
         },
+        credential: &asked.authorization,
     };
     let may = |scope: AdminScope| {
         if scope.is_among(&scopes) {

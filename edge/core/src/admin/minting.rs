@@ -87,6 +87,7 @@ impl<P> Admin<'_, P> {
                     |()| {
                         let secrets = &self.settings.signing_secrets;
                         let secret = secrets.get(secret).ok_or(RngError)?;
+                        let seed = format!("{}\n{seed}", self.credential);
                         let key_seed = secret.derive("api key", seed.as_bytes());
                         format.mint(env, &mut Derived::new(key_seed))
                     },

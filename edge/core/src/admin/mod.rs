@@ -47,6 +47,9 @@ pub struct Admin<'a, P> {
     pub settings: &'a Settings,
     /// Who asks.
     pub actor: Actor,
+    /// The root key as it was presented. What an idempotent request derives, nobody derives without it: not
+    /// even an inference host, which knows the signing secret.
+    pub credential: &'a str,
 }
 
 const fn limiter(error: PortError) -> EdgeError {
@@ -63,6 +66,11 @@ const fn invalid(param: &'static str, message: String) -> EdgeError {
 
 /// Reads a body of JSON; unknown fields are refused by the types.
 fn read<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T, EdgeError> {
+    // serde would read a list as a struct, field by field.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        let message = "The body must be a JSON object.".to_owned();
+        return Err(EdgeError::InvalidBody(message));
+    }
     serde_json::from_slice(body).map_err(|e| EdgeError::InvalidBody(e.to_string()))
 }
 

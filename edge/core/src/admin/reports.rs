@@ -110,9 +110,9 @@ impl<P: Ports> Admin<'_, P> {
         let words = [&filter.actor, &filter.action, &filter.target, &filter.owner];
         if words
             .iter()
-            .any(|word| word.as_ref().is_some_and(|w| w.len() > 128))
+            .any(|word| word.as_ref().is_some_and(|w| !(1..=128).contains(&w.len())))
         {
-            let message = "A filter must be at most 128 bytes.".to_owned();
+            let message = "A filter must be 1 to 128 bytes.".to_owned();
             return Err(invalid("target", message));
         }
         let limit = match filter.limit.as_deref() {

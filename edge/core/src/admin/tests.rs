@@ -42,6 +42,7 @@ impl World {
                 id: "root".to_owned(),
                 request_id: format!("req-{}", self.memory.faults.calls()),
             },
+            credential: "Bearer wk_root_test",
         }
     }
 
@@ -371,6 +372,7 @@ fn a_thousand_keys_are_made_by_one_call_or_none_of_them() {
         ports: &world.memory,
         settings: &world.settings,
         actor: Actor::default(),
+        credential: "",
     };
     let bad = many(999, r#"{"name":""}"#);
     let refused = ready(admin.create_many(bad.as_bytes(), None, rng)).map(|_| ());

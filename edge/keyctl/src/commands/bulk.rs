@@ -27,6 +27,7 @@ use crate::time_spec::now;
 use crate::wire::{Entries, Made, PlanList};
 
 use super::many::parts;
+use super::number_of_keys;
 
 /// Longest file of plans, in bytes: what an answer of the API may have.
 const MAX_PLANS_BYTES: u64 = 16 * 1024 * 1024;
@@ -71,8 +72,8 @@ pub(crate) fn bulk(args: &BulkArgs, out: &mut impl Write) -> Result<(), Error> {
         return Err(Error::BulkNotWritten(cause));
     }
     note(&format!(
-        "{} keys minted. They are shown once and kept nowhere: store them now. They work once the entries are in KV:\n  npx wrangler kv bulk put {} --binding KEYS --remote",
-        minted.len(),
+        "{} minted. They are kept nowhere else: store them now. They work once the entries are in KV:\n  npx wrangler kv bulk put {} --binding KEYS --remote",
+        number_of_keys(minted.len()),
         args.out.display()
     ));
     Ok(())
@@ -93,6 +94,7 @@ fn mint(
         ports: drafts,
         settings,
         actor: Actor::default(),
+        credential: "",
     };
     let mut minted = Vec::with_capacity(wishes.len());
     let mut done = 0;
