@@ -102,7 +102,9 @@ pub(crate) fn key_table(view: &KeyView, now: u64) -> String {
     if let Some(at) = key.revoked_at {
         rows.push(("revoked", utc(at)));
     }
-    if let Some(until) = view.overlap_until_ms.filter(|until| until / 1000 > now) {
+    let overlap = view.overlap_until_ms.filter(|until| until / 1000 > now);
+    // Of a revoked key no secret works.
+    if let (Some(until), None) = (overlap, key.revoked_at) {
         rows.push(("old secret", format!("works until {}", utc(until / 1000))));
     }
     if let Some(under_way) = view.under_way {
@@ -205,7 +207,6 @@ mod tests {
         });
         key.allowed_ips = vec!["192.0.2.0/24".into(), "2001:db8::1".into()];
         key.expires_at = Some(1_790_000_000);
-        key.revoked_at = Some(1_790_000_001);
         key.metadata = crate::wire::parse_metadata(r#"{"team":"a"}"#).ok();
         let mut view = view(key);
         view.limits_in_force.push(concurrency("parallel", 4));
@@ -218,18 +219,17 @@ mod tests {
             "key         wk_live_0000…",
             "owner       acme",
             "plan        pro",
-            "status      revoked",
+            "status      active",
             "scopes      as its plan says",
             "models      as its plan says",
-            "limits      minute=100/60s",
-            "in force    minute=100/60s, parallel=4@once",
+            "limits      minute=100/1m",
+            "in force    minute=100/1m, parallel=4@once",
             "credits     1000",
             "left        12",
             "cost        as its plan says",
             "addresses   192.0.2.0/24, 2001:db8::1",
             "created     2026-09-21 14:13:20 UTC",
             "expires     2026-09-21 14:13:20 UTC",
-            "revoked     2026-09-21 14:13:21 UTC",
             "old secret  works until 2026-09-21 14:13:20 UTC",
             "under way   3",
             r#"metadata    {"team":"a"}"#,
@@ -237,6 +237,13 @@ mod tests {
         ] {
             assert!(table.lines().any(|l| l == line), "{line}\n{table}");
         }
+        view.record.revoked_at = Some(1_790_000_001);
+        let table = key_table(&view, 0);
+        assert!(
+            table.contains("\nrevoked    2026-09-21 14:13:21 UTC\n"),
+            "{table}"
+        );
+        assert!(!table.contains("old secret"), "none works: {table}");
     }
 
     #[test]

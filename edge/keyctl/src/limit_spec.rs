@@ -1,13 +1,13 @@
 //! Limits as an administrator writes them: `NAME=COUNT/TIME`.
 //!
-//! COUNT is a number of requests, or a time of audio (`10h-audio`, `3600s-audio`). TIME is a sliding
-//! window (`60s`, `1h`) or a calendar period (`day`, `week`, `month`). Requests at the same time are
+//! COUNT is a number of requests, or a time of audio (`10h-audio`, `90s-audio`). TIME is a sliding
+//! window (`1m`, `1h`) or a calendar period (`day`, `week`, `month`). Requests at the same time are
 //! `NAME=COUNT@once`.
 
 use edge_core::limit::{Limit, Period, Rule, Unit};
 use serde_json::json;
 
-use crate::time_spec::{parse_digits, parse_duration};
+use crate::time_spec::{duration, parse_digits, parse_duration};
 
 /// What follows a time that is one of audio.
 const AUDIO: &str = "-audio";
@@ -18,7 +18,7 @@ const ONCE: &str = "@once";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LimitSpecError {
     #[error(
-        "write NAME=N/TIME: minute=100/60s (a rate: s, m, h, d, w), day=1000/day (a quota: day, week, month), audio=10h-audio/month (hours of audio), or parallel=4@once"
+        "write NAME=N/TIME: minute=100/1m (a rate: s, m, h, d, w), day=1000/day (a quota: day, week, month), audio=10h-audio/month (hours of audio), or parallel=4@once"
     )]
     Form,
     /// The edge's own rules: names, counts, windows.
@@ -81,14 +81,17 @@ pub(crate) fn spec(limit: &Limit) -> String {
     let name = &limit.name;
     let counted = |count: u64, unit| match unit {
         Unit::Requests => count.to_string(),
-        Unit::AudioSeconds => format!("{count}s{AUDIO}"),
+        Unit::AudioSeconds => duration(count) + AUDIO,
     };
     match limit.rule {
         Rule::Rate {
             unit,
             limit,
             window_seconds,
-        } => format!("{name}={}/{window_seconds}s", counted(limit, unit)),
+        } => {
+            let window = duration(window_seconds.into());
+            format!("{name}={}/{window}", counted(limit, unit))
+        }
         Rule::Quota {
             unit,
             limit,
@@ -162,6 +165,10 @@ mod tests {
         assert_eq!(
             specs(&[rate("a", 1, 1), concurrency("p", 2)]),
             "a=1/1s, p=2@once"
+        );
+        assert_eq!(
+            specs(&[rate("m", 2, 60), audio_quota("a", 360_000, Period::Month)]),
+            "m=2/1m, a=100h-audio/month"
         );
     }
 

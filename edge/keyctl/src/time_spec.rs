@@ -37,6 +37,18 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, TimeSpecError> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// A time as [`parse_duration`] reads it, in the longest unit up to days that it is a multiple of.
+pub(crate) fn duration(seconds: u64) -> String {
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60)];
+    units
+        .into_iter()
+        .find(|(_, unit)| seconds > 0 && seconds.is_multiple_of(*unit))
+        .map_or_else(
+            || format!("{seconds}s"),
+            |(name, unit)| format!("{}{name}", seconds / unit),
+        )
+}
+
 /// Reads an instant: RFC 3339 with its offset, or unix seconds. The result is in unix seconds.
 pub(crate) fn parse_instant(text: &str) -> Result<u64, TimeSpecError> {
     if let Some(seconds) = parse_digits(text) {
@@ -85,6 +97,23 @@ pub(crate) fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_written_in_the_longest_unit_and_read_again() {
+        for (seconds, text) in [
+            (1, "1s"),
+            (90, "90s"),
+            (60, "1m"),
+            (5_400, "90m"),
+            (360_000, "100h"),
+            (86_400, "1d"),
+            (31 * 86_400, "31d"),
+        ] {
+            assert_eq!(duration(seconds), text);
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        assert_eq!(duration(0), "0s");
+    }
 
     #[test]
     fn durations_have_a_number_and_a_unit() {

@@ -22,10 +22,10 @@ pub(crate) struct Canvas {
     pub(crate) ascii: bool,
 }
 
-/// Draws a report.
-pub(crate) fn draw(report: &UsageReport, canvas: Canvas) -> String {
+/// Draws a report as it is at `now`, unix seconds.
+pub(crate) fn draw(report: &UsageReport, now: u64, canvas: Canvas) -> String {
     let by_day = report.by == "day";
-    let parts = filled(report, if by_day { 86_400 } else { 3_600 });
+    let parts = filled(report, now, if by_day { 86_400 } else { 3_600 });
     let title = format!(
         "{} to {}, by {}\n",
         utc(report.from),
@@ -46,17 +46,19 @@ pub(crate) fn draw(report: &UsageReport, canvas: Canvas) -> String {
     format!("{title}{solid} served  {light} not served\n\n{chart}\n{outcomes}")
 }
 
-/// The parts in order, with the empty ones between them where they are not too many.
-fn filled(report: &UsageReport, step: u64) -> Vec<UsagePart> {
+/// The parts in order, with the empty ones between them where they are not too many. A report may end
+/// in the future, of which there is nothing to draw.
+fn filled(report: &UsageReport, now: u64, step: u64) -> Vec<UsagePart> {
     let mut parts = report.data.clone();
     parts.sort_by_key(|part| part.start);
     let first = report.from / step * step;
-    if report.to.saturating_sub(first).div_ceil(step) > MAX_FILLED {
+    let end = report.to.min(now.saturating_add(1));
+    if end.saturating_sub(first).div_ceil(step) > MAX_FILLED {
         return parts;
     }
     let mut start = first;
     let mut empty = Vec::new();
-    while start < report.to {
+    while start < end {
         if parts
             .binary_search_by_key(&start, |part| part.start)
             .is_err()
@@ -206,7 +208,7 @@ mod tests {
             columns: 100,
             ascii: true,
         };
-        let text = draw(&report, canvas);
+        let text = draw(&report, START + 9_000 * HOUR, canvas);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[0],
@@ -232,6 +234,28 @@ mod tests {
     }
 
     #[test]
+    fn hours_that_are_still_to_come_are_not_drawn() {
+        let report = report(&[(0, 1, 1)], 4);
+        let canvas = Canvas {
+            columns: 80,
+            ascii: true,
+        };
+        let hours = |now| {
+            let text = draw(&report, now, canvas);
+            text.lines()
+                .filter(|line| line.starts_with("2026-09-21 1"))
+                .count()
+                - 1
+        };
+        assert_eq!(hours(START), 1);
+        assert_eq!(hours(START + HOUR - 1), 1);
+        assert_eq!(hours(START + HOUR), 2);
+        assert_eq!(hours(START + 9 * HOUR), 4);
+        // A clock that is behind hides nothing that was used.
+        assert_eq!(hours(START - HOUR), 1);
+    }
+
+    #[test]
     fn a_drawing_is_as_wide_as_the_terminal_and_no_wider() {
         let report = report(&[(0, 12_345, 12_345), (1, 1, 0)], 2);
         for width in [80, 100, 120] {
@@ -239,7 +263,7 @@ mod tests {
                 columns: width,
                 ascii: false,
             };
-            let text = draw(&report, canvas);
+            let text = draw(&report, START + 9_000 * HOUR, canvas);
             let widest = text.lines().map(UnicodeWidthStr::width).max().unwrap();
             assert!(
                 widest <= width && widest + 3 > width,
@@ -256,11 +280,11 @@ mod tests {
             ascii: true,
         };
         let mut long = report(&[(0, 1, 1), (5_000, 1, 1)], 8_000);
-        assert_eq!(draw(&long, canvas).lines().count(), 11);
+        assert_eq!(draw(&long, u64::MAX, canvas).lines().count(), 11);
         long.to = u64::MAX;
-        assert_eq!(draw(&long, canvas).lines().count(), 11);
+        assert_eq!(draw(&long, u64::MAX, canvas).lines().count(), 11);
         let empty = report(&[], 4);
-        assert!(draw(&empty, canvas).contains("nothing was used"));
+        assert!(draw(&empty, START, canvas).contains("nothing was used"));
     }
 
     #[test]
@@ -272,6 +296,6 @@ mod tests {
             columns: 80,
             ascii: false,
         };
-        assert!(!draw(&report, canvas).contains('\x1b'));
+        assert!(!draw(&report, START + 9_000 * HOUR, canvas).contains('\x1b'));
     }
 }

@@ -85,7 +85,7 @@ pub(crate) struct BulkArgs {
     pub(crate) env: Environment,
 
     /// Limit, repeatable, of keys that have neither plan nor limits: the deployment's DEFAULT_LIMITS
-    /// [default: minute=60/60s]
+    /// [default: minute=60/1m]
     #[arg(long = "default-limit", value_name = "NAME=N/TIME", value_parser = parse_limit)]
     pub(crate) default_limits: Vec<Limit>,
 }

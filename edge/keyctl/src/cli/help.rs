@@ -20,7 +20,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
 
 const EXAMPLES: &str = "\
 Examples:
-  keyctl create --name ci --limit minute=100/60s --limit day=1000/day
+  keyctl create --name ci --limit minute=100/1m --limit day=1000/day
   keyctl create --name app --owner acme --plan pro --expires-in 90d --allow-ip 192.0.2.0/24
   keyctl create --name trial --credits 1000+1000/month --scope transcribe
   keyctl list --owner acme --enabled --all
@@ -30,7 +30,7 @@ Examples:
   keyctl create-many wishes.jsonl --keys-out keys.jsonl
   keyctl import --hash 9f86d081… --start sk-4fQz --name old-app --plan pro
   keyctl bulk wishes.jsonl --out entries.json --keys-out keys.jsonl
-  keyctl plan put pro --limit minute=600/60s --limit audio=100h-audio/month
+  keyctl plan put pro --limit minute=600/1m --limit audio=100h-audio/month
   keyctl owner limits acme --limit day=10000/day
   keyctl usage --owner acme --from 7d --by day
   keyctl audit --action key.revoke --from 24h
@@ -39,7 +39,7 @@ Examples:
 
 const LIMITS: &str = "\
 Limits, as --limit takes them (repeat it for several; names are yours, 1 to 32 of a-z 0-9 _ -):
-  minute=100/60s            a rate: 100 requests in any 60 seconds (windows in s, m, h, d, w)
+  minute=100/1m             a rate: 100 requests in any minute (windows in s, m, h, d, w)
   day=1000/day              a quota: 1000 requests each calendar day (day, week, month; UTC)
   audio=10h-audio/month     the same of audio instead of requests: 10 hours of it each month
   burst=300s-audio/1m       300 seconds of audio in any minute

@@ -97,6 +97,9 @@ pub(crate) enum Command {
     PurgeOwner(PurgeArgs),
 
     /// Draw what was used, of one key, an owner, a plan, or all
+    ///
+    /// Of one key it is up to now. The figures of several lack what their keys have not told yet: the
+    /// last minutes, by the deployment's setting USAGE_FLUSH_SECONDS (300).
     Usage(UsageArgs),
     /// List who changed what, newest first
     Audit(AuditArgs),

@@ -3,10 +3,15 @@
 use std::io::Write;
 
 use edge_core::change::AuditEvent;
+use edge_core::credits::Credits;
+use edge_core::limit::Limit;
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use crate::cli::report::AuditArgs;
+use crate::credits_spec::spec;
 use crate::error::Error;
+use crate::limit_spec::specs;
 use crate::path::ApiPath;
 use crate::table::{columns, shortened};
 use crate::time_spec::utc;
@@ -15,6 +20,17 @@ use super::{client, pages, print_pages};
 
 /// Columns that a change takes at most; `--json` has it whole.
 const CHANGE_COLUMNS: usize = 80;
+/// Fields that every change of a record moves, or that stand in another column: they say nothing.
+const SILENT: [&str; 6] = [
+    "created_at",
+    "generation",
+    "id",
+    "key_id",
+    "owner",
+    "version",
+];
+/// Fields that say most, told first.
+const FIRST: [&str; 2] = ["name", "plan"];
 
 /// Lists lines of the audit: one page, or all of them.
 pub(crate) fn audit(args: &AuditArgs, out: &mut impl Write) -> Result<(), Error> {
@@ -44,7 +60,7 @@ pub(crate) fn audit(args: &AuditArgs, out: &mut impl Write) -> Result<(), Error>
 }
 
 fn table(events: &[AuditEvent]) -> String {
-    let rows: Vec<[String; 7]> = events
+    let rows: Vec<[String; 6]> = events
         .iter()
         .map(|event| {
             [
@@ -53,7 +69,6 @@ fn table(events: &[AuditEvent]) -> String {
                 event.action.clone(),
                 event.target.clone(),
                 event.owner.clone().unwrap_or_else(|| "-".to_owned()),
-                event.request_id.clone(),
                 shortened(
                     &change(event.before.as_ref(), event.after.as_ref()),
                     CHANGE_COLUMNS,
@@ -61,9 +76,7 @@ fn table(events: &[AuditEvent]) -> String {
             ]
         })
         .collect();
-    let header = [
-        "TIME", "ACTOR", "ACTION", "TARGET", "OWNER", "REQUEST", "CHANGE",
-    ];
+    let header = ["TIME", "ACTOR", "ACTION", "TARGET", "OWNER", "CHANGE"];
     columns(header, &rows)
 }
 
@@ -77,23 +90,53 @@ fn change(before: Option<&Value>, after: Option<&Value>) -> String {
         (Value::Null, Value::Null) => String::new(),
         (Value::Object(before), Value::Object(after)) => fields(before, after),
         (Value::Null, Value::Object(after)) => fields(&empty, after),
-        (before, after) => format!("{before} → {after}"),
+        (before, after) => {
+            // The limits of an owner are no record's field: they are all that changed.
+            let told = |value| told("limits", value);
+            format!("{} → {}", told(before), told(after))
+        }
     }
 }
 
 fn fields(before: &Map<String, Value>, after: &Map<String, Value>) -> String {
     let gone = before.keys().filter(|name| !after.contains_key(*name));
-    let names: Vec<&String> = after.keys().chain(gone).collect();
-    let lines = names
-        .into_iter()
-        .filter_map(|name| match (before.get(name), after.get(name)) {
+    let mut names: Vec<&String> = after
+        .keys()
+        .chain(gone)
+        .filter(|name| !SILENT.contains(&name.as_str()))
+        .collect();
+    names.sort_by_key(|name| {
+        FIRST
+            .iter()
+            .position(|first| first == name)
+            .unwrap_or(FIRST.len())
+    });
+    let lines = names.into_iter().filter_map(|name| {
+        let told = |value| told(name, value);
+        match (before.get(name), after.get(name)) {
             (was, is) if was == is => None,
-            (None, Some(is)) => Some(format!("{name}: {is}")),
-            (Some(was), None) => Some(format!("{name}: {was} → none")),
-            (Some(was), Some(is)) => Some(format!("{name}: {was} → {is}")),
+            // A new one that has nothing there needs no word.
+            (None, Some(Value::Array(is))) if is.is_empty() => None,
+            (None, Some(is)) => Some(format!("{name}: {}", told(is))),
+            (Some(was), None) => Some(format!("{name}: {} → none", told(was))),
+            (Some(was), Some(is)) => Some(format!("{name}: {} → {}", told(was), told(is))),
             (None, None) => None,
-        });
+        }
+    });
     lines.collect::<Vec<_>>().join(", ")
+}
+
+/// A value as keyctl writes it elsewhere too: times of UTC, limits and credits as flags take them.
+fn told(name: &str, value: &Value) -> String {
+    let text = match (name, value) {
+        ("start", Value::String(start)) => Some(format!("{start}…")),
+        (_, Value::String(text)) => Some(text.clone()),
+        (_, Value::Number(number)) if name.ends_with("_at") => number.as_u64().map(utc),
+        ("limits", limits) => Vec::<Limit>::deserialize(limits).ok().map(|l| specs(&l)),
+        ("credits", credits) => Credits::deserialize(credits).ok().map(|c| spec(&c)),
+        _ => None,
+    };
+    text.unwrap_or_else(|| value.to_string())
 }
 
 #[cfg(test)]
@@ -112,6 +155,21 @@ mod tests {
             (json!(null), json!({"a": 1}), "a: 1"),
             (json!({"a": 1}), json!(null), r#"{"a":1} → null"#),
             (json!([1]), json!([2]), "[1] → [2]"),
+            (
+                json!([]),
+                json!([{"name": "day", "kind": "quota", "unit": "requests", "limit": 9, "period": "day"}]),
+                "- → day=9/day",
+            ),
+            (
+                json!(null),
+                json!({"limits": [], "start": "wk_live_0000", "name": "a", "credits": {"balance": 7, "refill": null}}),
+                "name: a, credits: 7, start: wk_live_0000…",
+            ),
+            (
+                json!({"version": 1}),
+                json!({"version": 2, "revoked_at": 1_790_000_000, "plan": "pro", "name": "a"}),
+                "name: a, plan: pro, revoked_at: 2026-09-21 14:13:20 UTC",
+            ),
         ] {
             assert_eq!(change(Some(&before), Some(&after)), told);
         }

@@ -19,7 +19,7 @@ use crate::table::columns;
 use crate::wire::{Entries, Made};
 
 use super::keys::new_key;
-use super::{client, repeat};
+use super::{client, number_of_keys, repeat};
 
 /// What surrounds the entries of a body, and more.
 const BODY_RESERVE: usize = 64;
@@ -55,7 +55,8 @@ pub(crate) fn create_many(args: &CreateManyArgs, out: &mut impl Write) -> Result
         done += part.len();
     }
     note(&format!(
-        "{done} keys made. They are shown once and kept nowhere: store them now."
+        "{} made. They are kept nowhere else: store them now.",
+        number_of_keys(done)
     ));
     Ok(())
 }
@@ -139,7 +140,10 @@ pub(crate) fn import(args: ImportArgs, out: &mut impl Write) -> Result<(), Error
         })?;
         done += part.len();
     }
-    note(&format!("{done} keys imported."));
+    note(&format!(
+        "{} imported. The deployment's IMPORTED_KEY_PREFIXES must name how they begin: others are refused unread.",
+        number_of_keys(done)
+    ));
     Ok(())
 }
 

@@ -88,6 +88,11 @@ fn show_key(
     Ok(())
 }
 
+/// `1 key`, `2 keys`.
+fn number_of_keys(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "key" } else { "keys" })
+}
+
 /// How this call can be repeated.
 fn repeat(given: Option<&str>, expiry: Option<&ExpiryArgs>) -> Result<Repeat, Error> {
     let in_time = expiry.is_some_and(|expiry| expiry.expires_in.is_some());

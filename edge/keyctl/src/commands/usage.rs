@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write, stdout};
 
 use crate::cli::report::{Step, UsageArgs};
 use crate::error::Error;
+use crate::note;
 use crate::path::ApiPath;
 use crate::terminal::columns_of_stdout;
 use crate::time_spec::now;
@@ -54,5 +55,13 @@ pub(crate) fn usage(args: &UsageArgs, out: &mut impl Write) -> Result<(), Error>
         columns: columns_of_stdout().unwrap_or(PLAIN_COLUMNS),
         ascii: args.ascii || !terminal,
     };
-    print(&answer, args.api.json, out, |report| draw(report, canvas))
+    print(&answer, args.api.json, out, |report| {
+        draw(report, now(), canvas)
+    })?;
+    if args.id.is_none() && !args.api.json && answer.value.total.requests == 0 {
+        note(
+            "What keys have just used is told within minutes; `keyctl usage ID` shows it at once.",
+        );
+    }
+    Ok(())
 }

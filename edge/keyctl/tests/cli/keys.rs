@@ -19,7 +19,7 @@ fn a_created_key_stands_alone_on_standard_output() {
     assert!(key.starts_with("wk_live_") && !key.contains(char::is_whitespace));
     assert!(!ended.stderr.contains(key), "{ended:?}");
     assert!(ended.stderr.contains("shown once"), "{ended:?}");
-    assert!(ended.stderr.contains("limits   minute=60/60s"), "{ended:?}");
+    assert!(ended.stderr.contains("limits   minute=60/1m"), "{ended:?}");
     let request = server.request();
     assert_eq!(request.body, br#"{"name":"ci","enabled":true}"#);
     assert_eq!(request.header("content-type"), Some("application/json"));
@@ -36,13 +36,13 @@ fn every_flag_of_create_reaches_the_record() {
             "put",
             "pro",
             "--limit",
-            "minute=600/60s",
+            "minute=600/1m",
             "--self-service",
         ],
     );
     assert_eq!(plan.code, 0, "{plan:?}");
     let flags = "create --json --name c --owner acme --plan pro --scope transcribe \
-        --scope transcripts:read --model tiny.en --model base --limit minute=100/60s \
+        --scope transcripts:read --model tiny.en --model base --limit minute=100/1m \
         --limit day=1000/day --limit audio=10h-audio/month --limit parallel=4@once \
         --credits 1000+500/month --cost 3 --allow-ip 192.0.2.0/24 --allow-ip 2001:db8::1 \
         --allow-origin https://app.example --expires-at 2030-01-01T00:00:00Z --disabled \

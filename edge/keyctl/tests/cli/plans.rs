@@ -16,7 +16,7 @@ fn a_plan_is_put_shown_listed_and_deleted() {
     let server = admin_api(Memory::default());
     let put = run(
         &server,
-        "plan put pro --limit minute=600/60s --limit audio=100h-audio/month \
+        "plan put pro --limit minute=600/1m --limit audio=100h-audio/month \
          --credits 100+50/week --scope transcribe --model base --cost 2 --permits-ahead 10 \
          --self-service",
     );
@@ -40,7 +40,7 @@ fn a_plan_is_put_shown_listed_and_deleted() {
     assert_eq!(shown.stdout, put.stdout);
     for row in [
         "plan           pro",
-        "limits         minute=600/60s, audio=360000s-audio/month",
+        "limits         minute=600/1m, audio=100h-audio/month",
         "credits        100+50/week",
         "scopes         transcribe",
         "permits ahead  10",

@@ -72,7 +72,7 @@ fn what_is_not_named_stays_and_the_new_key_is_shown() {
     for row in [
         "owner      acme",
         "cost       7",
-        "limits     minute=100/60s",
+        "limits     minute=100/1m",
         "version    2",
     ] {
         assert!(
