@@ -139,11 +139,11 @@ impl Components {
                 },
                 "keyHeader": {
                     "type": "apiKey", "in": "header", "name": "X-API-Key",
-                    "description": "A key in a header of its own.",
+                    "description": "A key in a header of its own: `X-API-Key: wk_live_…`.",
                 },
                 "rootKey": {
                     "type": "http", "scheme": "bearer",
-                    "description": "An administrator's root key. An ordinary key never acts as one.",
+                    "description": "An administrator's root key: `Authorization: Bearer wk_root_…`. An ordinary key never acts as one.",
                 },
             },
         })

@@ -35,12 +35,12 @@ pub(super) fn render(document: &Value, routes: &[Route]) -> String {
         "<ul><li><a href=\"#authentication\">Authentication</a></li>\
          <li><a href=\"#errors\">Errors</a></li><li><a href=\"#schemas\">Schemas</a></li></ul>\n",
     );
-    let mut main = format!(
-        "<h1>{title} <span class=\"faint\">{version}</span></h1>\n{}\
-         <p>For programs: <a href=\"openapi.json\">openapi.json</a>.</p>\n{}",
+    let about = format!(
+        "<header>\n<h1>{title} <span class=\"faint\">{version}</span></h1>\n{}\
+         <p>For programs: <a href=\"openapi.json\">openapi.json</a>.</p>\n</header>\n",
         prose(string(&info["description"])),
-        authentication(document),
     );
+    let mut main = authentication(document);
     for tag in list(&document["tags"]) {
         let name = escape(string(&tag["name"]));
         let id = name.replace(' ', "-").to_lowercase();
@@ -64,7 +64,7 @@ pub(super) fn render(document: &Value, routes: &[Route]) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title} API</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#content\">To the content</a>\n<div class=\"frame\">\n\
-         <nav aria-label=\"Routes\"><details open><summary>Contents</summary>\n{nav}</details></nav>\n\
+         {about}<nav aria-label=\"Routes\"><details><summary>Contents</summary>\n{nav}</details></nav>\n\
          <main id=\"content\" tabindex=\"-1\">\n{main}</main>\n</div>\n</body>\n</html>\n"
     )
 }

@@ -104,11 +104,12 @@ fn responses(responses: &Value, document: &Value) -> String {
         let what = if codes.is_empty() {
             let content = response["content"].as_object().into_iter().flatten();
             let kinds = content.map(|(name, content)| {
-                format!(
-                    "<p><code>{}</code>: {}</p>",
-                    escape(name),
-                    kind(&content["schema"])
-                )
+                let schema = &content["schema"];
+                let says = match string(&schema["description"]) {
+                    "" => kind(schema),
+                    says => inline(says),
+                };
+                format!("<p><code>{}</code>: {says}</p>", escape(name))
             });
             let says = inline(string(&response["description"]));
             format!("<p>{says}</p>{}", kinds.collect::<String>())

@@ -90,7 +90,7 @@ pub(super) fn kind(schema: &Value) -> String {
         let values = values
             .iter()
             .map(|v| format!("<code>{}</code>", escape(&v.to_string())));
-        return values.collect::<Vec<_>>().join(", ");
+        return values.collect::<Vec<_>>().join(", ") + &bounds(schema);
     }
     let forms = list(&schema["anyOf"]);
     if !forms.is_empty() {
