@@ -8,7 +8,7 @@ import { publish, tell } from "./news.js";
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS member(id TEXT PRIMARY KEY, told INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS claim(name TEXT PRIMARY KEY, holder TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS claim(name TEXT PRIMARY KEY, holder TEXT NOT NULL, made INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS held(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS news(n INTEGER PRIMARY KEY, body TEXT NOT NULL);`;
 const RETRY_MS = 5_000;
@@ -43,19 +43,31 @@ export class Directory extends DurableObject {
     return this.#read("SELECT id FROM member").map(({ id }) => id);
   }
 
-  /** Enters keys; with a claim, one key, unless another one than `insteadOf` holds it. */
-  enter(ids, claim, insteadOf) {
+  /**
+   * Enters keys; with a claim, one key, unless another one holds it: `instead_of` gives it up if it is revoked,
+   * or if it has not made it good.
+   */
+  enter(ids, claim) {
     const sql = this.#write();
     const announced = this.announced();
     if (claim !== null) {
-      const holder = this.#read("SELECT holder FROM claim WHERE name=?", claim)[0]?.holder ?? null;
-      if (holder !== null && holder !== ids[0] && holder !== insteadOf) return { announced: null, taken_by: holder };
-      sql.exec("INSERT INTO claim VALUES(?,?) ON CONFLICT(name) DO UPDATE SET holder=excluded.holder", claim, ids[0]);
+      const { name, instead_of, revoked } = claim;
+      const held = this.#read("SELECT holder,made FROM claim WHERE name=?", name)[0];
+      const gives = held === undefined || (held.holder === instead_of && (revoked || held.made === 0));
+      if (!gives && held.holder !== ids[0]) return { announced: null, taken_by: held.holder };
+      if (held?.holder !== ids[0]) sql.exec("INSERT OR REPLACE INTO claim VALUES(?,?,0)", name, ids[0]);
     }
     for (const id of ids) {
       sql.exec("INSERT INTO member VALUES(?,?) ON CONFLICT(id) DO NOTHING", id, announced?.version ?? 0);
     }
     return { announced, taken_by: null };
+  }
+
+  /** Makes a claim good, once the key's object is made; whether the key has it still. */
+  confirm(id, name) {
+    if (this.#read("SELECT 1 FROM claim WHERE name=? AND holder=?", name, id).length === 0) return false;
+    this.#sql.exec("UPDATE claim SET made=1 WHERE name=?", name);
+    return true;
   }
 
   leave(id) {

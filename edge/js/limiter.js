@@ -94,6 +94,13 @@ export class Limiter extends DurableObject {
     const answer = this.#step((object) => object.create(Date.now(), key, by));
     if (JSON.parse(answer).done === undefined) return answer;
     const { record } = JSON.parse(key);
+    if (record.self_service && !(await this.env.DIRECTORY.getByName(`owner:${record.owner}`).confirm(record.id, record.plan))) {
+      // Another key of this owner took the plan in between: this one never worked, and never will.
+      this.#step((object) => object.change(Date.now(), JSON.stringify({ op: "revoke" }), by));
+      await this.#publish();
+      await this.#tell();
+      return JSON.stringify({ not: "taken" });
+    }
     await this.#enter(record, by);
     await this.#publish();
     await this.#tell();
@@ -152,7 +159,7 @@ export class Limiter extends DurableObject {
   /** Enters a key with its owner and its plan, and gives what they announced. */
   async #announcements({ id, owner, plan }) {
     const names = [owner && `owner:${owner}`, plan && `plan:${plan}`].filter(Boolean);
-    const entered = await Promise.all(names.map((name) => this.env.DIRECTORY.getByName(name).enter([id], null, null)));
+    const entered = await Promise.all(names.map((name) => this.env.DIRECTORY.getByName(name).enter([id], null)));
     return entered.map(({ announced }) => announced).filter((value) => value !== null);
   }
 

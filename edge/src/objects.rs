@@ -7,7 +7,7 @@ use edge_core::key_record::KeyRecord;
 use edge_core::key_state::KeyState;
 use edge_core::limit::Limit;
 use edge_core::ports::{
-    Changed, Directories, Entered, KeyObjects, PortError, UnixMs, owner_directory,
+    Changed, Claim, Directories, Entered, KeyObjects, PortError, UnixMs, owner_directory,
 };
 use edge_core::usage::Rollup;
 use js_sys::futures::JsFuture;
@@ -138,10 +138,9 @@ impl Directories for Runtime<'_> {
         &self,
         directory: &str,
         keys: &[&str],
-        claim: Option<&str>,
-        instead_of: Option<&str>,
+        claim: Option<Claim<'_>>,
     ) -> Result<Entered, PortError> {
-        let args = json!([keys, claim, instead_of]);
+        let args = json!([keys, claim]);
         self.directory(directory, "enter", &args).await
     }
 

@@ -332,7 +332,10 @@ fn with_key(
     if upload {
         check_upload(deployment, parts)?;
     }
-    limiter_client::remembered(call, &key, upload, now)?;
+    // Asking what was used is never refused: it weighs nothing.
+    if !matches!(route, Route::Usage) {
+        limiter_client::remembered(call, &key, upload, now)?;
+    }
     if key.terms.permits_ahead > 0
         && !matches!(route, Route::Usage)
         && limiter_client::permitted(call, &key, upload, now)

@@ -185,6 +185,8 @@ pub enum Unchanged {
     Conflict,
     /// A revoked key stays as it is.
     Revoked,
+    /// Another key took what this one claimed before it was made.
+    Taken,
     /// It has no credits whose balance could be changed.
     NoCredits,
     /// It would have neither limits nor credits.

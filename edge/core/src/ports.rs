@@ -152,6 +152,18 @@ pub trait KeyObjects {
     async fn owner_limits(&self, owner: &str) -> Result<Vec<Limit>, PortError>;
 }
 
+/// What only one key of a directory can have. It is made good when the key's object is made: until then
+/// another key may take it over, and the object that comes too late is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Claim<'a> {
+    /// What is claimed: an owner's key of this plan.
+    pub name: &'a str,
+    /// The key it is taken over from.
+    pub instead_of: Option<&'a str>,
+    /// Whether that key is revoked; one that is not gives only what it has not made good.
+    pub revoked: bool,
+}
+
 /// A directory's answer to a key that enters.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct Entered {
@@ -165,14 +177,12 @@ pub struct Entered {
 /// member, at once or, where an object can't be reached, as soon as it can.
 #[allow(async_fn_in_trait)]
 pub trait Directories {
-    /// Enters keys. With `claim`, one key as the only one that has it: unless another (not `instead_of`)
-    /// has it already.
+    /// Enters keys. With a claim, one key as the only one that has it: unless another has it already.
     async fn enter(
         &self,
         directory: &str,
         keys: &[&str],
-        claim: Option<&str>,
-        instead_of: Option<&str>,
+        claim: Option<Claim<'_>>,
     ) -> Result<Entered, PortError>;
     /// Takes a key out, and gives back what it claimed.
     async fn leave(&self, directory: &str, key: &str) -> Result<(), PortError>;

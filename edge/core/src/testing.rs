@@ -15,8 +15,8 @@ use crate::limit::{Limit, Period, Rule, Unit};
 use crate::limiter::{Charge, LimiterState};
 use crate::plan::Plan;
 use crate::ports::{
-    AuditQuery, Changed, Clock, Database, Directories, Entered, KeyObjects, KeyStore, KeyView,
-    Page, PortError, Rng, RngError, UnixMs, UsageQuery,
+    AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
+    KeyView, Page, PortError, Rng, RngError, UnixMs, UsageQuery,
 };
 use crate::scope::Scope;
 use crate::usage::Rollup;
@@ -138,8 +138,8 @@ pub struct Directory {
     announced: Option<Value>,
     /// Ids of keys.
     pub members: BTreeSet<String>,
-    /// Holder by claim.
-    pub claims: BTreeMap<String, String>,
+    /// Holder by claim, and whether it has made it good.
+    pub claims: BTreeMap<String, (String, bool)>,
 }
 
 impl Memory {
@@ -161,6 +161,24 @@ impl Memory {
                 }
                 None => drop(self.kv.borrow_mut().remove(&entry.name)),
             }
+        }
+    }
+
+    /// Makes a key's claim good; whether it has it still.
+    fn confirm(&self, record: &KeyRecord) -> bool {
+        let (Some(owner), Some(plan), true) = (&record.owner, &record.plan, record.self_service)
+        else {
+            return true;
+        };
+        let mut all = self.directories.borrow_mut();
+        let directory = all.get_mut(&crate::ports::owner_directory(owner));
+        let held = directory.and_then(|directory| directory.claims.get_mut(plan));
+        match held {
+            Some((holder, made)) if *holder == record.id => {
+                *made = true;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -271,6 +289,10 @@ impl KeyObjects for Memory {
                 Ok(false) => {}
             }
             drop(keys);
+            if !self.confirm(&key.record) {
+                self.apply(id, &Change::Revoke, by);
+                return Changed::Not(Unchanged::Taken);
+            }
             self.standing(id)
         })?;
         if matches!(made, Changed::Done(_)) {
@@ -380,22 +402,26 @@ impl Directories for Memory {
         &self,
         directory: &str,
         keys: &[&str],
-        claim: Option<&str>,
-        instead_of: Option<&str>,
+        claim: Option<Claim<'_>>,
     ) -> Result<Entered, PortError> {
         self.faults.run("directory", || {
             let mut all = self.directories.borrow_mut();
             let directory = all.entry(directory.to_owned()).or_default();
             if let (Some(claim), Some(key)) = (claim, keys.first()) {
-                let holder = directory.claims.get(claim);
-                if let Some(holder) = holder.filter(|h| h != key && Some(h.as_str()) != instead_of)
-                {
+                let gives = |holder: &str, made: bool| {
+                    holder == *key || (claim.instead_of == Some(holder) && (claim.revoked || !made))
+                };
+                let held = directory.claims.get(claim.name);
+                if let Some((holder, _)) = held.filter(|(holder, made)| !gives(holder, *made)) {
                     return Entered {
                         announced: None,
                         taken_by: Some(holder.clone()),
                     };
                 }
-                directory.claims.insert(claim.to_owned(), (*key).to_owned());
+                if held.is_none_or(|(holder, _)| holder != key) {
+                    let held = ((*key).to_owned(), false);
+                    directory.claims.insert(claim.name.to_owned(), held);
+                }
             }
             let keys = keys.iter().map(|key| (*key).to_owned());
             directory.members.extend(keys);
@@ -411,7 +437,7 @@ impl Directories for Memory {
             let mut all = self.directories.borrow_mut();
             if let Some(directory) = all.get_mut(directory) {
                 directory.members.remove(key);
-                directory.claims.retain(|_, holder| holder != key);
+                directory.claims.retain(|_, (holder, _)| holder != key);
             }
         })
     }

@@ -16,8 +16,8 @@ use edge_core::key_state::{Entry, KeyState};
 use edge_core::limit::Limit;
 use edge_core::plan::Plan;
 use edge_core::ports::{
-    AuditQuery, Changed, Clock, Database, Directories, Entered, KeyObjects, KeyStore, KeyView,
-    Page, PortError, Rng as _, UnixMs, UsageQuery, plan_directory,
+    AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
+    KeyView, Page, PortError, Rng as _, UnixMs, UsageQuery, plan_directory,
 };
 use edge_core::usage::Rollup;
 use serde_json::Value;
@@ -210,8 +210,7 @@ impl Directories for Drafts {
         &self,
         directory: &str,
         _: &[&str],
-        _: Option<&str>,
-        _: Option<&str>,
+        _: Option<Claim<'_>>,
     ) -> Result<Entered, PortError> {
         Ok(Entered {
             announced: self.plans.get(directory).cloned(),

@@ -18,7 +18,7 @@ use crate::key_record::{KeyRecord, Metadata};
 use crate::key_state::KeyState;
 use crate::limit::Limit;
 use crate::plan::Plan;
-use crate::ports::{Changed, Rng};
+use crate::ports::{Changed, Claim, Rng};
 use crate::scope::{AdminScope, Scope};
 
 /// The body of `POST /admin/keys`. Everything but the name may be left out.
@@ -328,12 +328,8 @@ impl<P: Ports> Admin<'_, P> {
             }
             Err(error) => Err(error),
         };
-        // A retry of an idempotent request goes on where this one failed. And what belongs to another
-        // request or another key is not this one's to undo.
-        if let Err(error) = &made
-            && !idempotent
-            && !matches!(error, EdgeError::KeyExists(_))
-        {
+        // A retry of an idempotent request goes on where this one failed.
+        if made.is_err() && !idempotent {
             let all = futures_util::stream::iter(&drafts).map(|draft| self.undo(draft));
             all.buffered(AT_ONCE).collect::<Vec<()>>().await;
         }
@@ -347,6 +343,7 @@ impl<P: Ports> Admin<'_, P> {
                 limits_in_force: view.state.limits(),
                 record: view.state.record,
             }),
+            Ok(Changed::Not(Unchanged::Taken)) => Err(EdgeError::KeyExists(String::new())),
             Ok(Changed::Not(Unchanged::Conflict) | Changed::Done(_)) => {
                 Err(EdgeError::IdempotencyKeyReused)
             }
@@ -402,7 +399,7 @@ impl<P: Ports> Admin<'_, P> {
         directory: &str,
         ids: &[&str],
     ) -> Result<Option<serde_json::Value>, EdgeError> {
-        let entered = self.ports.enter(directory, ids, None, None).await;
+        let entered = self.ports.enter(directory, ids, None).await;
         Ok(entered.map_err(limiter)?.announced)
     }
 
@@ -413,24 +410,26 @@ impl<P: Ports> Admin<'_, P> {
         directory: &str,
         record: &KeyRecord,
     ) -> Result<Option<serde_json::Value>, EdgeError> {
-        let mut instead_of = None;
+        let (mut instead_of, mut revoked) = (None::<String>, false);
         for _ in 0..2 {
-            let (ids, claim) = ([record.id.as_str()], record.plan.as_deref());
-            let entered = self
-                .ports
-                .enter(directory, &ids, claim, instead_of.as_deref())
-                .await
-                .map_err(limiter)?;
+            let ids = [record.id.as_str()];
+            let claim = record.plan.as_deref().map(|name| Claim {
+                name,
+                instead_of: instead_of.as_deref(),
+                revoked,
+            });
+            let entered = self.ports.enter(directory, &ids, claim).await;
+            let entered = entered.map_err(limiter)?;
             let Some(holder) = entered.taken_by else {
                 return Ok(entered.announced);
             };
-            let view = self.ports.view(&holder).await.map_err(limiter)?;
-            let gone = match view {
-                Changed::Done(view) => view.state.record.revoked_at.is_some(),
-                Changed::Absent | Changed::Not(_) => true,
-            };
-            if !gone {
-                return Err(EdgeError::KeyExists(holder));
+            match self.ports.view(&holder).await.map_err(limiter)? {
+                Changed::Done(view) if view.state.record.revoked_at.is_none() => {
+                    return Err(EdgeError::KeyExists(holder));
+                }
+                // On its way, or never made whole.
+                Changed::Absent => revoked = false,
+                Changed::Done(_) | Changed::Not(_) => revoked = true,
             }
             instead_of = Some(holder);
         }

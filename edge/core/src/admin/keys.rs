@@ -143,7 +143,7 @@ impl<P: Ports> Admin<'_, P> {
             // Known first, entered second: a plan that does not exist gets no members.
             self.plan(name).await?;
             let directory = plan_directory(name);
-            let announced = self.ports.enter(&directory, &[id], None, None).await;
+            let announced = self.ports.enter(&directory, &[id], None).await;
             let announced = announced.map_err(limiter)?.announced;
             entered = announced.and_then(|plan| serde_json::from_value(plan).ok());
         }

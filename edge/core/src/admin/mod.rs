@@ -78,6 +78,7 @@ fn unchanged(why: Unchanged) -> EdgeError {
     match why {
         Unchanged::Conflict => EdgeError::VersionConflict,
         Unchanged::Revoked => EdgeError::KeyIsRevoked,
+        Unchanged::Taken => EdgeError::KeyExists(String::new()),
         Unchanged::NoCredits => {
             let message = "This key has no credits; give it some with PATCH first.";
             invalid("credits", message.to_owned())
