@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::edge::Edge;
+use crate::environment;
 
 impl Edge {
     /// Rows of the database.
@@ -40,16 +42,38 @@ impl Edge {
     /// Files of the state (KV, the database, the objects, what SQLite keeps beside them) in whose bytes
     /// `text` stands.
     pub fn files_holding(&self, text: &str) -> Vec<PathBuf> {
-        files(self.state())
-            .into_iter()
-            .filter(|path| {
-                let bytes = fs::read(path).unwrap_or_default();
-                bytes
-                    .windows(text.len())
-                    .any(|part| part == text.as_bytes())
-            })
-            .collect()
+        holding(self.state(), text)
     }
+
+    /// The same of what SQLite still knows: its logs and the pages that it has let go of are cleared away
+    /// first. workerd is killed and started again for it.
+    pub async fn compacted_files_holding(&mut self, text: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let look = |state: &Path| {
+            let mut compact = Command::new(environment::node_program());
+            compact.arg(environment::own("harness/compact.mjs"));
+            compact.args(
+                files(state)
+                    .iter()
+                    .filter(|path| path.extension().is_some_and(|e| e == "sqlite")),
+            );
+            let done = compact.status().is_ok_and(|status| status.success());
+            assert!(done, "SQLite's files can't be compacted");
+            found = holding(state, text);
+        };
+        self.restart_with(look).await;
+        found
+    }
+}
+
+fn holding(folder: &Path, text: &str) -> Vec<PathBuf> {
+    let holds = |path: &PathBuf| {
+        let bytes = fs::read(path).unwrap_or_default();
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    files(folder).into_iter().filter(holds).collect()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -443,3 +443,19 @@ async fn credits_are_used_up_added_and_set() {
     let answer = edge.tell(Method::POST, &other, &json!({"add": 1})).await;
     answer.expect_error(400, "invalid_value");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_replaced_twice_leaves_nothing_in_kv() {
+    let edge = Edge::builder().start().await;
+    let first = edge.any_key().await;
+    let second = edge.rotate(&first, 3600).await;
+    let third = edge.rotate(&first, 1).await;
+    expect_works(&edge, 0, &third).await;
+    for old in [first, second] {
+        let gone = async || {
+            let held = edge.kv_get(&old.record_name()).await;
+            held.is_none().then_some(())
+        };
+        until("KV forgets the old secrets", gone).await;
+    }
+}

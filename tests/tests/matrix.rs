@@ -1,6 +1,10 @@
 //! Who may ask for what: every route by every kind of caller (OWASP API Security 2023: 1, 3 and 5).
 
+use std::collections::BTreeSet;
+use std::fs;
+
 use e2e::edge::{Edge, Key, unknown_key};
+use e2e::environment;
 use e2e::http::Answer;
 use e2e::upstream::Upstream;
 use edge_core::api_key::KeyHash;
@@ -27,12 +31,13 @@ struct Route(
     Vec<(Method, Value, Result<u16, (u16, &'static str)>)>,
 );
 
-const METHODS: [Method; 5] = [
+const METHODS: [Method; 6] = [
     Method::GET,
     Method::POST,
     Method::PUT,
     Method::PATCH,
     Method::DELETE,
+    Method::OPTIONS,
 ];
 
 fn routes() -> Vec<Route> {
@@ -47,6 +52,8 @@ fn routes() -> Vec<Route> {
     let none = "key_00000000000000000000";
     vec![
         Route("/healthz", Nothing, vec![get()]),
+        Route("/openapi.json", Nothing, vec![get()]),
+        Route("/docs", Nothing, vec![get()]),
         Route("/v1/models", Key, vec![get()]),
         Route("/v1/models/tiny.en", Key, vec![get()]),
         Route("/v1/usage", Key, vec![get()]),
@@ -283,6 +290,38 @@ async fn ask(edge: &Edge, caller: &Caller, method: &Method, path: &str, body: &V
         Value::String(audio) => call.upload(audio.clone()).send().await,
         body => call.json(body).send().await,
     }
+}
+
+#[test]
+fn the_matrix_has_every_route_of_the_api_and_no_other() {
+    let document = environment::repository().join("edge/openapi.json");
+    let document: Value = serde_json::from_slice(&fs::read(document).unwrap()).unwrap();
+    let documented: BTreeSet<String> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap().keys();
+            let methods = methods.filter(|name| {
+                METHODS
+                    .iter()
+                    .any(|m| m.as_str().eq_ignore_ascii_case(name))
+            });
+            methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    let in_matrix = routes().into_iter().flat_map(|Route(path, _, methods)| {
+        let path = path
+            .replace("{key}", "{id}")
+            .replace("{root}", "{id}")
+            .replace("tiny.en", "{id}")
+            .replace("busy", "{name}")
+            .replace("nobody", "{owner}");
+        methods
+            .into_iter()
+            .map(move |(method, ..)| format!("{method} {path}"))
+    });
+    assert_eq!(in_matrix.collect::<BTreeSet<_>>(), documented);
 }
 
 #[tokio::test(flavor = "multi_thread")]
