@@ -32,8 +32,11 @@ fn expiry(at: Option<u64>) -> String {
     at.map_or_else(|| "never".to_owned(), utc)
 }
 
-/// A listing of keys. Root keys have neither owners nor plans.
+/// A listing of keys, by owner and name: the API's order within an owner is that of random ids. Root
+/// keys have neither owners nor plans.
 pub(crate) fn listing(keys: &[KeySummary], root: bool, now: u64) -> String {
+    let mut keys: Vec<&KeySummary> = keys.iter().collect();
+    keys.sort_by_key(|key| (&key.owner, &key.name, key.created_at));
     let state = |key: &KeySummary| {
         let status = status(key.enabled, key.expires_at, key.revoked_at, now);
         [
@@ -46,7 +49,7 @@ pub(crate) fn listing(keys: &[KeySummary], root: bool, now: u64) -> String {
     if root {
         let rows: Vec<[String; 6]> = keys
             .iter()
-            .map(|key| {
+            .map(|&key| {
                 let ([id, name, start], [status, created, expires]) = (shown(key), state(key));
                 [id, name, start, status, created, expires]
             })
@@ -55,7 +58,7 @@ pub(crate) fn listing(keys: &[KeySummary], root: bool, now: u64) -> String {
     }
     let rows: Vec<[String; 8]> = keys
         .iter()
-        .map(|key| {
+        .map(|&key| {
             let ([id, name, start], [status, created, expires]) = (shown(key), state(key));
             let (owner, plan) = (or_dash(key.owner.as_ref()), or_dash(key.plan.as_ref()));
             [id, name, start, owner, plan, status, created, expires]
@@ -193,6 +196,27 @@ mod tests {
                     assert_eq!(status(enabled, expires_at, revoked_at, now), wanted);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn keys_are_listed_by_owner_and_name_whatever_their_ids() {
+        let mut keys = Vec::new();
+        for (id, owner, name) in [
+            ("key_1", Some("b"), "x"),
+            ("key_2", Some("a"), "y"),
+            ("key_3", Some("a"), "x"),
+            ("key_4", None, "z"),
+        ] {
+            let mut key = record(id);
+            (key.owner, key.name) = (owner.map(str::to_owned), name.to_owned());
+            keys.push(key.summary());
+        }
+        for root in [false, true] {
+            let table = listing(&keys, root, 0);
+            let ids = table.lines().skip(1).filter_map(|line| line.get(..5));
+            let wanted = ["key_4", "key_3", "key_2", "key_1"];
+            assert_eq!(ids.collect::<Vec<_>>(), wanted, "{table}");
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) enum Command {
     ///
     /// The key alone goes to standard output, what is known of it to standard error.
     Create(Box<CreateArgs>),
-    /// List keys
+    /// List keys, by owner and name
     List(ListArgs),
     /// Show what is known of one key
     Show(OneKeyArgs),
