@@ -5,7 +5,7 @@
 // of the object runs in between, and the output gate holds the answer back until the write is on disk. What
 // is awaited here comes after a step is whole, and is told again should it fail.
 import { DurableObject } from "cloudflare:workers";
-import { LimiterObject } from "./index.js";
+import { directoriesOf, LimiterObject } from "./index.js";
 import { publish, tell } from "./news.js";
 
 /** First letter of a key's own "yes" where its owner's limits are to be asked, too. */
@@ -94,7 +94,7 @@ export class Limiter extends DurableObject {
     const answer = this.#step((object) => object.create(Date.now(), key, by));
     if (JSON.parse(answer).done === undefined) return answer;
     const { record } = JSON.parse(key);
-    if (record.self_service && !(await this.env.DIRECTORY.getByName(`owner:${record.owner}`).confirm(record.id, record.plan))) {
+    if (!(await this.#confirm(record))) {
       // Another key of this owner took the plan in between: this one never worked, and never will.
       this.#step((object) => object.change(Date.now(), JSON.stringify({ op: "revoke" }), by));
       await this.#publish();
@@ -156,10 +156,19 @@ export class Limiter extends DurableObject {
     this.#step((object) => object.rearm(Date.now(), failed));
   }
 
+  /** Makes good what a key claimed that its owner takes by himself; whether it has it still. */
+  async #confirm(record) {
+    if (!record.self_service) return true;
+    const owner = JSON.parse(directoriesOf(JSON.stringify(record))).find((name) => name.startsWith("owner:"));
+    return this.env.DIRECTORY.getByName(owner).confirm(record.id, record.plan);
+  }
+
   /** Enters a key with its owner and its plan, and gives what they announced. */
-  async #announcements({ id, owner, plan }) {
-    const names = [owner && `owner:${owner}`, plan && `plan:${plan}`].filter(Boolean);
-    const entered = await Promise.all(names.map((name) => this.env.DIRECTORY.getByName(name).enter([id], null)));
+  async #announcements(record) {
+    const names = JSON.parse(directoriesOf(JSON.stringify(record)));
+    const entered = await Promise.all(
+      names.map((name) => this.env.DIRECTORY.getByName(name).enter([record.id], null)),
+    );
     return entered.map(({ announced }) => announced).filter((value) => value !== null);
   }
 

@@ -37,7 +37,7 @@ export async function tell(env, news) {
   await Promise.all([
     rows.length > 0 && env.DB.batch(rows.map((row) => statement(env.DB, row))),
     ...settlements.map(({ owner, id, status, measured: { audio_ms, bytes, latency_ms } }) =>
-      env.LIMITER.getByName(`owner:${owner}`).settle(id, status, audio_ms, bytes, latency_ms),
+      env.LIMITER.getByName(owner).settle(id, status, audio_ms, bytes, latency_ms),
     ),
   ]);
 }

@@ -14,7 +14,7 @@ use edge_core::key_state::KeyState;
 use edge_core::lease::Leases;
 use edge_core::limit::Limit;
 use edge_core::limiter::{Begin, Charge, Decision, LimiterState, Settled};
-use edge_core::ports::{Changed, KeyView, UnixMs};
+use edge_core::ports::{Changed, KeyView, UnixMs, owner_directory};
 use edge_core::usage::{HourUsage, Measured, Outcome};
 use js_sys::JsString;
 use serde::Serialize;
@@ -242,7 +242,7 @@ impl LimiterObject {
         };
         // In the same transaction: the owner's object hears of it, whatever happens next.
         self.store.tell(&Outgoing::Settle {
-            owner,
+            owner: &owner_directory(owner),
             id,
             status,
             measured,
@@ -632,6 +632,13 @@ fn limiter_of(held: &Held, leases: Leases, counters: &[u8]) -> Option<LimiterSta
         Held::Owner(limits) => (limits.clone(), None),
     };
     LimiterState::decode(limits, refill, leases, counters)
+}
+
+/// The directories that a key with this record is to be entered in, as a JSON array of names.
+#[wasm_bindgen(js_name = directoriesOf)]
+pub fn directories_of(record: &str) -> Step<String> {
+    let record: KeyRecord = parse(record)?;
+    json(&KeyState::of_record(record, String::new()).directories())
 }
 
 #[allow(clippy::cast_precision_loss)] // Until the year 287396.

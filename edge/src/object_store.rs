@@ -51,7 +51,7 @@ pub(crate) enum Outgoing<'a> {
         plan: Option<&'a str>,
         rollup: Rollup,
     },
-    /// The object with the owner's limits.
+    /// The object with the owner's limits, by its name.
     Settle {
         owner: &'a str,
         id: &'a str,

@@ -2,7 +2,6 @@
 
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::{AT_ONCE, Admin, MAX_PAGE, Ports, checks, key_store, limiter, read};
 use crate::change::Change;
@@ -60,7 +59,7 @@ impl<P: Ports> Admin<'_, P> {
         checks::limits(&limits)?;
         let before = self.ports.set_owner_limits(owner, &limits).await;
         let before = before.map_err(limiter)?;
-        let mut event = self.event("owner.limits", &owner_directory(owner));
+        let mut event = self.event("owner.limits", &format!("owner:{owner}"));
         event.owner = Some(owner.to_owned());
         event.before = serde_json::to_value(before).ok();
         event.after = serde_json::to_value(&limits).ok();
@@ -105,8 +104,8 @@ impl<P: Ports> Admin<'_, P> {
         purged.object_rows += KeyObjects::purge(self.ports, &directory)
             .await
             .map_err(limiter)?;
-        let hash = hex::encode(&Sha256::digest(owner)[..16]);
-        let mut event = self.event("owner.purge", &format!("owner:sha256:{hash}"));
+        // Whose data it was is told by the hash that names his objects.
+        let mut event = self.event("owner.purge", &directory);
         event.after = Some(serde_json::json!({ "keys": purged.keys }));
         purged.object_rows += self
             .ports
