@@ -46,6 +46,7 @@ pub(crate) fn admin_api(memory: Memory) -> Server {
                 id: "root".to_owned(),
                 request_id: format!("req-{number}"),
             },
+            credential: ROOT_KEY,
         };
         route(&admin, request, &mut rng).unwrap_or_else(|error| refusal(&error))
     })
