@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::http::{Answer, Call};
 use crate::process::{Log, Process};
 use crate::service::Service;
-use crate::{environment, within};
+use crate::{environment, storage, within};
 
 /// A key and its id.
 #[derive(Clone, Debug)]
@@ -179,8 +179,8 @@ fn client() -> Client {
         .unwrap_or_else(|error| panic!("no HTTP client: {error}"))
 }
 
-/// A running edge. When it is dropped its processes end, its state vanishes, and its log must hold none
-/// of the secrets that were about.
+/// A running edge. When it is dropped its processes end, its state vanishes, and neither its log nor its
+/// state may hold any of the secrets that were about.
 #[derive(Debug)]
 pub struct Edge {
     root_key: String,
@@ -390,6 +390,13 @@ impl Drop for Edge {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         assert_holds_none_of(&self.log, secrets);
+        let state = self.state.path().join("state");
+        for (secret, path) in secrets.iter().flat_map(|secret| {
+            let found = storage::holding(&state, secret);
+            found.into_iter().map(move |path| (secret, path))
+        }) {
+            panic!("{}: a secret is stored: {secret}", path.display());
+        }
     }
 }
 

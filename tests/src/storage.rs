@@ -66,12 +66,12 @@ impl Edge {
     }
 }
 
-fn holding(folder: &Path, text: &str) -> Vec<PathBuf> {
+/// Files of a folder, at any depth, in whose bytes `text` (of ASCII) stands.
+pub(crate) fn holding(folder: &Path, text: &str) -> Vec<PathBuf> {
     let holds = |path: &PathBuf| {
         let bytes = fs::read(path).unwrap_or_default();
-        bytes
-            .windows(text.len())
-            .any(|part| part == text.as_bytes())
+        // Fast, and what is not ASCII can't be a part of it.
+        String::from_utf8_lossy(&bytes).contains(text)
     };
     files(folder).into_iter().filter(holds).collect()
 }

@@ -111,7 +111,7 @@ fn play_host(mut host: Upstream, seen: Arc<Seen>) -> JoinHandle<()> {
             of_key.all += 1;
             of_key.now += 1;
             of_key.most_at_once = of_key.most_at_once.max(of_key.now);
-            let streams = of_key.all % 3 == 0;
+            let streams = of_key.all.is_multiple_of(3);
             drop(uploads);
             seen.event();
             answers.spawn(answer(arrival, streams, key, Arc::clone(&seen)));
@@ -235,7 +235,8 @@ async fn live_and_die(
         ended.unwrap();
     }
 
-    let (before, after) = (said.lock().unwrap().clone(), edge.ask_admin(&path).await);
+    let before = said.lock().unwrap().clone();
+    let after = edge.ask_admin(&path).await;
     let (count, audio_ms) = settled(&after);
     let (promised, _) = settled(&before);
     assert!(count >= promised, "a settlement is lost: {before} {after}");

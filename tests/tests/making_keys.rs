@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// The bound on a call that makes a thousand keys, on a machine that does much else.
-const MAKING_A_THOUSAND: Duration = Duration::from_secs(120);
+const MAKING_A_THOUSAND: Duration = Duration::from_mins(5);
 
 fn texts(list: &Value, field: &str) -> Vec<String> {
     let list = list.as_array().into_iter().flatten();
@@ -243,9 +243,9 @@ async fn a_request_sent_again_under_its_idempotency_key_makes_what_it_made_and_n
         .expect(201)
         .json();
     assert_eq!(texts(&one["data"], "key"), texts(&two["data"], "key"));
-    texts(&one["data"], "key")
-        .iter()
-        .for_each(|text| edge.keep_secret(text));
+    for text in texts(&one["data"], "key") {
+        edge.keep_secret(&text);
+    }
     let rotate = format!("/admin/keys/{}/rotate", second.id);
     let one = edge.new_key(&send(&edge, "four", &rotate, &json!({})).await.expect(200));
     let two = edge.new_key(&send(&edge, "four", &rotate, &json!({})).await.expect(200));
@@ -269,90 +269,44 @@ async fn a_request_sent_again_under_its_idempotency_key_makes_what_it_made_and_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listing_is_filtered_and_its_cursor_is_its_own() {
+async fn an_owner_takes_one_key_of_a_plan_and_another_after_it_is_revoked() {
     let edge = Edge::builder().start().await;
     let limits = json!([{"name": "hour", "kind": "rate", "limit": 9, "window_seconds": 3600}]);
-    edge.put_plan("free", &json!({ "limits": limits })).await;
-    for n in 0..4 {
-        let mut wish = json!({"name": n.to_string(), "owner": "acme", "enabled": n % 2 == 0});
-        if n < 3 {
-            wish["plan"] = json!("free");
-        }
-        edge.create_key(&wish).await;
-    }
-    edge.create_key(&json!({"name": "4", "owner": "acme2", "plan": "free"}))
+    edge.put_plan("free", &json!({"limits": limits, "self_service": true}))
         .await;
-    for (query, names) in [
-        ("", vec!["0", "1", "2", "3", "4"]),
-        ("owner=acme", vec!["0", "1", "2", "3"]),
-        ("owner=acme&plan=free", vec!["0", "1", "2"]),
-        ("plan=free&enabled=true", vec!["0", "2", "4"]),
-        ("enabled=false", vec!["1", "3"]),
-        ("owner=nobody", vec![]),
-        ("owner=acm", vec![]),
-    ] {
-        let list = edge.ask_admin(&format!("/admin/keys?{query}")).await;
-        let mut listed = texts(&list["data"], "name");
-        listed.sort();
-        assert_eq!(listed, names, "{query}");
+    edge.put_plan("paid", &json!({"limits": limits})).await;
+    let wish = |plan: &str, owner: &str| json!({"name": "mine", "owner": owner, "plan": plan, "self_service": true});
+    let take = async |plan: &str, owner: &str| {
+        edge.tell(Method::POST, "/admin/keys", &wish(plan, owner))
+            .await
+    };
+    // Ten at once: one of them has it.
+    let answers = join_all((0..10).map(|_| take("free", "acme"))).await;
+    let (made, refused): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!((made.len(), refused.len()), (1, 9));
+    for answer in refused {
+        answer.expect_error(409, "key_exists");
     }
-    let page = edge.ask_admin("/admin/keys?owner=acme&limit=2").await;
-    let cursor = page["next_cursor"].as_str().unwrap();
-    let mut tampered = cursor.to_owned();
-    tampered.replace_range(..1, if tampered.starts_with('A') { "B" } else { "A" });
-    for query in [
-        format!("owner=acme2&limit=2&cursor={cursor}"),
-        format!("limit=2&cursor={cursor}"),
-        format!("owner=acme&limit=2&cursor={tampered}"),
-        "cursor=owner:acme2:".to_owned(),
-        "cursor=%27%3B+DROP+TABLE+usage%3B--".to_owned(),
-        format!("cursor={}", "A".repeat(5_000)),
-        "limit=0".to_owned(),
-        "limit=1001".to_owned(),
-        "limit=-1".to_owned(),
-        "enabled=1".to_owned(),
-        "owner=%27+OR+1%3D1--".to_owned(),
-        "plan=%25".to_owned(),
-    ] {
-        let answer = edge
-            .admin(Method::GET, &format!("/admin/keys?{query}"))
-            .send()
-            .await;
-        answer.expect_error(400, "invalid_value");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sql_in_a_filter_is_a_word_like_any_other() {
-    let edge = Edge::builder().start().await;
-    edge.create_key(&json!({"name": "'); DROP TABLE audit;--", "owner": "acme"}))
+    let key = edge.new_key(&made[0]);
+    edge.get("/v1/models").key(&key).send().await.expect(200);
+    edge.new_key(&take("free", "rival").await.expect(201));
+    take("paid", "acme")
+        .await
+        .expect_error(400, "invalid_value");
+    edge.revoke(&key).await.expect(204);
+    let next = edge.new_key(&take("free", "acme").await.expect(201));
+    edge.get("/v1/models").key(&next).send().await.expect(200);
+    take("free", "acme").await.expect_error(409, "key_exists");
+    // An administrator makes as many as he likes.
+    edge.create_key(&json!({"name": "made for him", "owner": "acme", "plan": "free"}))
         .await;
-    for filter in ["actor", "action", "target", "owner"] {
-        for word in [
-            "%27+OR+%271%27=%271",
-            "%27%3B+DROP+TABLE+audit%3B--",
-            "x%27)+UNION+SELECT+*+FROM+usage--",
-            "%25",
-            "%00",
-        ] {
-            let list = edge
-                .ask_admin(&format!("/admin/audit?{filter}={word}"))
-                .await;
-            assert_eq!(list["data"], json!([]), "{filter} {word}");
-        }
-    }
-    for query in [
-        "owner=%27+OR+1%3D1--",
-        "plan=%27",
-        "by=hour%27",
-        "from=1%3BDROP",
-    ] {
-        let answer = edge
-            .admin(Method::GET, &format!("/admin/usage?{query}"))
-            .send()
-            .await;
-        answer.expect_error(400, "invalid_value");
-    }
-    let audit = edge.ask_admin("/admin/audit?owner=acme").await;
-    assert_eq!(audit["data"][0]["after"]["name"], "'); DROP TABLE audit;--");
+    let answer = edge
+        .tell(
+            Method::POST,
+            "/admin/keys",
+            &json!({"name": "a", "plan": "free", "self_service": true}),
+        )
+        .await;
+    answer.expect_error(400, "invalid_value");
 }

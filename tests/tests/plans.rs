@@ -185,8 +185,8 @@ async fn the_limits_of_an_owner_are_exact_over_all_his_keys_however_many_call_at
         edge.create_key(&of("acme")).await,
     ];
     let rival = edge.create_key(&of("rival")).await;
-    for isolate in 0..2 {
-        models(&edge, isolate, &keys[isolate]).await.expect(200);
+    for (isolate, key) in keys.iter().enumerate() {
+        models(&edge, isolate, key).await.expect(200);
     }
     set_owner_limits(&edge, "acme", json!([hourly(50)])).await;
     let calls = (0..200).map(|n| models(&edge, n / 2 % 2, &keys[n % 2]));

@@ -1,9 +1,14 @@
 //! Logs tell what happened, and no secret and nothing that was said.
 
-use e2e::edge::Edge;
+use std::path::PathBuf;
+
+use e2e::edge::{Edge, Key, random_secret};
 use e2e::service::Service;
 use e2e::speech::{form_of, plain, sample};
+use e2e::upstream::Upstream;
+use edge_core::api_key::KeyHash;
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,5 +128,129 @@ async fn a_wrong_setting_refuses_every_request_and_is_named_in_the_log_alone() {
             "{}",
             edge.log()
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_of_kv_of_the_database_of_the_objects_or_of_a_log_is_a_key_or_a_secret() {
+    let host = Upstream::start().await.answer_all("words");
+    let builder = Edge::builder().upstream(host.url()).isolates(2);
+    let builder = builder.setting("IMPORTED_KEY_PREFIXES", "sk-");
+    let mut edge = builder.setting("USAGE_FLUSH_SECONDS", "1").start().await;
+    let limits = json!([{"name": "hour", "kind": "rate", "limit": 9, "window_seconds": 3600}]);
+    edge.put_plan("starter", &json!({"limits": limits, "self_service": true}))
+        .await;
+    let root = edge.root_key_with(&["admin:*"]).await;
+    let root_path = format!("/admin/root-keys/{}/rotate", root.id);
+    let other_root = edge
+        .tell(Method::POST, &root_path, &json!({"overlap_seconds": 60}))
+        .await;
+    let other_root = edge.new_key(&other_root.expect(200));
+
+    // Every way in which a key comes to be, and every one in which it is shown to the edge.
+    let wish = json!({"name": "a", "owner": "acme", "plan": "starter", "self_service": true});
+    let made = edge.call(Method::POST, "/admin/keys").key(&other_root);
+    let made = made
+        .header("idempotency-key", "once")
+        .json(&wish)
+        .send()
+        .await;
+    let key = edge.new_key(&made.expect(201));
+    let rotated = edge.rotate(&key, 3600).await;
+    let bulk = json!({"keys": [{"name": "1", "owner": "acme"}, {"name": "2"}]});
+    let bulk = edge
+        .tell(Method::POST, "/admin/keys/bulk", &bulk)
+        .await
+        .expect(201)
+        .json();
+    let bulk = bulk["data"].as_array().unwrap().iter();
+    let bulk: Vec<Key> = bulk
+        .map(|key| {
+            let text = |name: &str| key[name].as_str().unwrap().to_owned();
+            Key {
+                id: text("id"),
+                text: text("key"),
+            }
+        })
+        .collect();
+    let imported = Key {
+        id: String::new(),
+        text: random_secret("sk-"),
+    };
+    let hash = KeyHash::of(&imported.text).to_hex();
+    let import = json!({"keys": [{"hash": hash, "start": "sk-", "key": {"name": "i"}}]});
+    edge.tell(Method::POST, "/admin/keys/import", &import)
+        .await
+        .expect(201);
+    let mut keys = vec![key.clone(), rotated, imported];
+    keys.extend(bulk);
+    for key in &keys {
+        for isolate in 0..2 {
+            edge.transcribe_at(isolate, key)
+                .upload("audio")
+                .send()
+                .await
+                .expect(200);
+        }
+        let question = json!({ "key": key.text });
+        edge.tell(Method::POST, "/v1/keys/verify", &question)
+            .await
+            .expect(200);
+        // Where it does not belong.
+        edge.get(&format!("/v1/models?key={}", key.text))
+            .send()
+            .await
+            .expect(401);
+        edge.get(&format!("/admin/keys/{}", key.text))
+            .key(&root)
+            .send()
+            .await
+            .expect(404);
+        edge.get("/v1/usage")
+            .header("x-api-key", &key.text)
+            .send()
+            .await
+            .expect(200);
+    }
+    edge.patch(&key, &json!({"name": "b"})).await.expect(200);
+    edge.revoke(&key).await.expect(204);
+    edge.get("/v1/models").key(&key).send().await.expect(401);
+    edge.admin(Method::DELETE, "/admin/owners/acme")
+        .send()
+        .await
+        .expect(200);
+    edge.restart().await;
+    edge.get("/v1/models")
+        .key(&keys[4])
+        .send()
+        .await
+        .expect(200);
+
+    let mut secrets: Vec<&str> = keys.iter().map(|key| key.text.as_str()).collect();
+    secrets.extend([
+        edge.root_key(),
+        edge.signing_secret(),
+        &root.text,
+        &other_root.text,
+    ]);
+    let log = edge.log();
+    for secret in secrets {
+        assert_eq!(
+            edge.files_holding(secret),
+            Vec::<PathBuf>::new(),
+            "{secret}"
+        );
+        assert!(!log.contains(secret), "{secret} was logged");
+        // Nor the part of it that nobody could guess.
+        let random = &secret[secret.len() - 20..];
+        assert_eq!(
+            edge.files_holding(random),
+            Vec::<PathBuf>::new(),
+            "{secret}"
+        );
+    }
+    // Had it been there, it would have been found: what may be there is.
+    for text in [root.id.as_str(), "self_service", &hash] {
+        assert!(!edge.files_holding(text).is_empty(), "{text}");
     }
 }
