@@ -1,5 +1,6 @@
 //! The routes for administrators.
 
+use schemars::SchemaGenerator;
 use serde_json::json;
 
 use super::parameters as p;
@@ -100,7 +101,7 @@ fn lives_of_keys() -> Vec<Route> {
                  `version` the second is a 409.",
             )
             .reads_content(
-                Content::Without(|g| g.subschema_for::<KeyPatch>(), "PatchKey", &NOT_OF_KEYS),
+                Content::Without(SchemaGenerator::subschema_for::<KeyPatch>, "PatchKey", &NOT_OF_KEYS),
                 json!({"enabled": false}),
             )
             .gives::<KeyDetail>(200, "The key as it is now.")
@@ -149,7 +150,7 @@ fn root_keys() -> Vec<Route> {
         one(route("patch", "/admin/root-keys/{id}", "patchRootKey", "Changes a root key"))
             .says("What is not named stays. It holds from the next request on.")
             .reads_content(
-                Content::Without(|g| g.subschema_for::<KeyPatch>(), "PatchRootKey", &NOT_OF_ROOT_KEYS),
+                Content::Without(SchemaGenerator::subschema_for::<KeyPatch>, "PatchRootKey", &NOT_OF_ROOT_KEYS),
                 json!({"admin_scopes": ["admin:usage", "admin:audit"]}),
             )
             .gives::<KeyDetail>(200, "The root key as it is now.")

@@ -109,6 +109,7 @@ pub(super) struct Segment {
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub(super) struct Word {
     /// The word with its punctuation.
+    #[allow(clippy::struct_field_names)] // OpenAI's name for it.
     word: String,
     /// Seconds from the start of the audio.
     start: f64,

@@ -183,7 +183,7 @@ impl Route {
 
     /// Takes a body of JSON.
     pub(super) fn reads<T: JsonSchema>(self, example: Value) -> Self {
-        self.reads_content(Content::Of(|g| g.subschema_for::<T>()), example)
+        self.reads_content(Content::Of(SchemaGenerator::subschema_for::<T>), example)
     }
 
     /// Takes a body of JSON with some of a type's fields.
@@ -207,7 +207,10 @@ impl Route {
 
     /// Answers JSON.
     pub(super) fn gives<T: JsonSchema>(self, status: u16, says: &'static str) -> Self {
-        let content = vec![("application/json", Content::Of(|g| g.subschema_for::<T>()))];
+        let content = vec![(
+            "application/json",
+            Content::Of(SchemaGenerator::subschema_for::<T>),
+        )];
         self.answers(status, says, content, &[])
     }
 
