@@ -42,14 +42,29 @@ pub(crate) struct KnownKey {
 /// Permits that this isolate took ahead.
 #[derive(Default)]
 pub(crate) struct Ahead {
-    /// How many are left, and when they were charged.
-    pub permits: Permits,
-    /// Until when they are good, by this isolate's clock.
-    pub until: UnixMs,
+    /// What is left of each lot, and until when it is good by this isolate's clock.
+    pub lots: Vec<(Permits, UnixMs)>,
     /// How many let a request without audio in that the limiter was not told of yet.
     pub used: u32,
+    /// When some were asked for last: one request of a crowd asks, not each.
+    pub asked: UnixMs,
     /// The answer that came with them: its headers go with what they let in.
     pub packed: String,
+}
+
+/// How long after permits were asked for they are not asked for again, in milliseconds.
+const ASK_AGAIN_MS: u64 = 50;
+
+impl Ahead {
+    /// What the limiter is to be told and asked: permits used since the last time, permits wanted.
+    pub(crate) fn ask(&mut self, most: u32, now: UnixMs) -> (u32, u32) {
+        let used = std::mem::take(&mut self.used);
+        if now.since(self.asked) < ASK_AGAIN_MS {
+            return (used, 0);
+        }
+        self.asked = now;
+        (used, most)
+    }
 }
 
 /// One isolate's memory.

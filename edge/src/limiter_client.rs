@@ -2,6 +2,7 @@
 
 use edge_core::admission::{Answer, Code, Refusal, permits};
 use edge_core::error::EdgeError;
+use edge_core::limiter::Permits;
 use edge_core::ports::{PortError, UnixMs};
 
 use crate::deployment::KnownKey;
@@ -79,8 +80,7 @@ fn take_permits(call: &Call, key: &KnownKey, now: UnixMs) {
     let permits = permits(&packed);
     if permits.count > 0 {
         let mut ahead = key.permits.borrow_mut();
-        ahead.until = now.plus_ms(permits.last_ms);
-        ahead.permits = permits;
+        ahead.lots.push((permits, now.plus_ms(permits.last_ms)));
         ahead.packed = packed;
     }
 }
@@ -88,13 +88,16 @@ fn take_permits(call: &Call, key: &KnownKey, now: UnixMs) {
 /// Lets a request in by a permit taken ahead, if there is one that is good still.
 pub(crate) fn permitted(call: &Call, key: &KnownKey, upload: bool, now: UnixMs) -> bool {
     let mut ahead = key.permits.borrow_mut();
-    if ahead.permits.count == 0 || now >= ahead.until {
+    let good = |(permits, until): &(Permits, UnixMs)| permits.count > 0 && now < *until;
+    ahead.lots.retain(good);
+    let Some((permits, _)) = ahead.lots.first_mut() else {
         return false;
-    }
-    ahead.permits.count -= 1;
+    };
+    permits.count -= 1;
+    let at = permits.at;
     if upload {
         #[allow(clippy::cast_precision_loss)] // Until the year 287396.
-        glue::set_permit(call, ahead.permits.at.0 as f64);
+        glue::set_permit(call, at.0 as f64);
     } else {
         ahead.used += 1;
     }

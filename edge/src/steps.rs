@@ -344,9 +344,8 @@ fn with_key(
     }
     let (refused, refusal) = key.unreported.replace((0, Code::Admitted));
     if refused > 0 || key.terms.permits_ahead > 0 {
-        let used = std::mem::take(&mut key.permits.borrow_mut().used);
-        let letter = u32::from(refusal.letter());
-        glue::set_news(call, refused, letter, used, key.terms.permits_ahead);
+        let (used, ahead) = key.permits.borrow_mut().ask(key.terms.permits_ahead, now);
+        glue::set_news(call, refused, u32::from(refusal.letter()), used, ahead);
     }
     Ok(Next::Need(Step::Admit))
 }
