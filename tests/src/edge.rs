@@ -391,11 +391,12 @@ impl Drop for Edge {
             .unwrap_or_else(PoisonError::into_inner);
         assert_holds_none_of(&self.log, secrets);
         let state = self.state.path().join("state");
-        for (secret, path) in secrets.iter().flat_map(|secret| {
+        for secret in secrets {
             let found = storage::holding(&state, secret);
-            found.into_iter().map(move |path| (secret, path))
-        }) {
-            panic!("{}: a secret is stored: {secret}", path.display());
+            assert!(
+                found.is_empty(),
+                "a secret is stored: {secret} in {found:?}"
+            );
         }
     }
 }

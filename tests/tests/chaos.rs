@@ -16,6 +16,8 @@ use tokio::task::{JoinHandle, JoinSet};
 const DEATHS: usize = 50;
 /// Requests that one key may make, over all lives.
 const LIMIT: u64 = 400;
+/// Permits of another limited key that an isolate takes ahead.
+const AHEAD: u64 = 20;
 /// Uploads that a key of one life may have under way.
 const PARALLEL: u64 = 3;
 /// Seconds of audio that the host measures of each upload, and the same in milliseconds.
@@ -66,6 +68,8 @@ struct Seen {
     /// Requests of the limited key whose fate nobody knows: cut off before its limit was reached.
     cut_off: AtomicU64,
     refused: AtomicBool,
+    /// Requests that were admitted by permits taken ahead.
+    admitted_ahead: AtomicU64,
     uploads: Mutex<BTreeMap<String, Uploads>>,
     events: AtomicU64,
     grown: Notify,
@@ -142,13 +146,15 @@ enum Caller {
     Limited,
     /// Uploads with the limited key.
     LimitedUpload,
+    /// Asks for the models with the key of which permits are taken ahead.
+    Ahead,
     /// Uploads with another key.
     Upload,
 }
 
 /// Sends the same request again and again until workerd is gone.
 async fn call_on(caller: Caller, request: RequestBuilder, seen: Arc<Seen>) {
-    let limited = caller != Caller::Upload;
+    let limited = matches!(caller, Caller::Limited | Caller::LimitedUpload);
     loop {
         let sent = async {
             let answer = request.try_clone().unwrap().send().await?;
@@ -158,6 +164,9 @@ async fn call_on(caller: Caller, request: RequestBuilder, seen: Arc<Seen>) {
         match sent.await {
             Ok(200) if caller == Caller::Limited => {
                 seen.admitted.fetch_add(1, Ordering::SeqCst);
+            }
+            Ok(200) if caller == Caller::Ahead => {
+                seen.admitted_ahead.fetch_add(1, Ordering::SeqCst);
             }
             Ok(200) => {}
             Ok(429) if limited => seen.refused.store(true, Ordering::SeqCst),
@@ -203,7 +212,7 @@ fn settled(usage: &Value) -> (u64, u64) {
 /// One life of workerd under load, and its death after so many events.
 async fn live_and_die(
     edge: &mut Edge,
-    [limited, busy, fresh]: [&Key; 3],
+    [limited, ahead, busy, fresh]: [&Key; 4],
     events: u64,
     seen: &Arc<Seen>,
 ) {
@@ -218,6 +227,10 @@ async fn live_and_die(
         Caller::LimitedUpload,
         edge.transcribe(limited).upload("audio"),
     );
+    for isolate in [0, 1, 1] {
+        let models = edge.call_at(isolate, Method::GET, "/v1/models");
+        call(Caller::Ahead, models.key(ahead));
+    }
     for _ in 0..3 {
         call(Caller::Upload, edge.transcribe(busy).upload("audio"));
     }
@@ -271,9 +284,15 @@ async fn fifty_deaths_under_load_admit_none_too_many_lose_no_settlement_and_leav
     let mut seeded = Seeded::new();
     let host = Upstream::start().await;
     let builder = Edge::builder().upstream(&host.url());
-    let builder = builder.setting("REQUEST_TIMEOUT_SECONDS", "1");
+    let builder = builder.setting("REQUEST_TIMEOUT_SECONDS", "1").isolates(2);
     let mut edge = builder.setting("USAGE_FLUSH_SECONDS", "1").start().await;
     let limited = edge.limited_key(LIMIT).await;
+    let hour = json!({"name": "hour", "kind": "rate", "limit": LIMIT, "window_seconds": 3600});
+    edge.put_plan("hot", &json!({"limits": [hour], "permits_ahead": AHEAD}))
+        .await;
+    let ahead = edge
+        .create_key(&json!({"name": "ahead", "plan": "hot"}))
+        .await;
     let audio = json!({"name": "audio", "kind": "quota", "unit": "audio_seconds", "limit": 1_000_000, "period": "month"});
     let busy = edge
         .create_key(&json!({"name": "busy", "limits": [audio]}))
@@ -291,10 +310,15 @@ async fn fifty_deaths_under_load_admit_none_too_many_lose_no_settlement_and_leav
 
     for fresh in &fresh {
         let events = seeded.below(80);
-        live_and_die(&mut edge, [&limited, &busy, fresh], events, &seen).await;
+        live_and_die(&mut edge, [&limited, &ahead, &busy, fresh], events, &seen).await;
     }
 
     check_limit(&edge, &limited, &seen).await;
+    let admitted_ahead = seen.admitted_ahead.load(Ordering::SeqCst);
+    assert!(
+        admitted_ahead <= LIMIT,
+        "{admitted_ahead} of {LIMIT} were admitted ahead"
+    );
     assert!(seen.uploads_of(&busy).all > DEATHS as u64);
     for key in &fresh {
         let most = seen.uploads_of(key).most_at_once;

@@ -9,6 +9,7 @@ use e2e::http::Answer;
 use e2e::upstream::Upstream;
 use edge_core::api_key::KeyHash;
 use edge_core::key_record::KeyRecord;
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -360,36 +361,45 @@ async fn every_route_answers_every_caller_as_the_matrix_says() {
         .await
         .expect(201);
     let callers = callers(&edge).await;
+    // One row after the other would take its time; rows have nothing in common.
+    let rows = routes()
+        .into_iter()
+        .map(|route| check_row(&edge, &callers, route));
+    let cells: usize = join_all(rows).await.into_iter().sum();
+    assert_eq!(cells, routes().len() * METHODS.len() * callers.len());
+}
+
+/// Every method of a path by every caller; how many cells that was.
+async fn check_row(edge: &Edge, callers: &[(String, Caller)], route: Route) -> usize {
+    let Route(template, need, methods) = route;
     let mut cells = 0;
-    for Route(template, need, methods) in routes() {
-        for method in METHODS {
-            let known = methods.iter().find(|(known, ..)| *known == method);
-            // Of its own: what one cell does is not seen by the next row.
-            let path = template
-                .replace("{key}", &ordinary(&edge, "victim").await.id)
-                .replace("{root}", &edge.root_key_with(&["admin:audit"]).await.id);
-            for (name, caller) in &callers {
-                let body = known.map_or(&Value::Null, |(_, body, _)| body);
-                let answer = ask(&edge, caller, &method, &path, body).await;
-                let expected = match (known, caller.refusal(need)) {
-                    // A public path says first what it can't do at all.
-                    (None, _) if !matches!(need, Need::Root(_)) => Err((405, "method_not_allowed")),
-                    (_, Some(refusal)) => Err(refusal),
-                    (None, None) => Err((405, "method_not_allowed")),
-                    (Some((_, _, good)), None) => *good,
-                };
-                let code = || answer.json()["error"]["code"].as_str().map(str::to_owned);
-                let (status, expected_code) = match expected {
-                    Ok(status) => (status, None),
-                    Err((status, code)) => (status, Some(code.to_owned())),
-                };
-                let said = (answer.status, (answer.status >= 400).then(code).flatten());
-                assert_eq!(said, (status, expected_code), "{name}: {method} {template}");
-                cells += 1;
-            }
+    for method in METHODS {
+        let known = methods.iter().find(|(known, ..)| *known == method);
+        // Of its own: what one cell does is not seen by the next row.
+        let path = template
+            .replace("{key}", &ordinary(edge, "victim").await.id)
+            .replace("{root}", &edge.root_key_with(&["admin:audit"]).await.id);
+        for (name, caller) in callers {
+            let body = known.map_or(&Value::Null, |(_, body, _)| body);
+            let answer = ask(edge, caller, &method, &path, body).await;
+            let expected = match (known, caller.refusal(need)) {
+                // A public path says first what it can't do at all.
+                (None, _) if !matches!(need, Need::Root(_)) => Err((405, "method_not_allowed")),
+                (_, Some(refusal)) => Err(refusal),
+                (None, None) => Err((405, "method_not_allowed")),
+                (Some((_, _, good)), None) => *good,
+            };
+            let code = || answer.json()["error"]["code"].as_str().map(str::to_owned);
+            let (status, expected_code) = match expected {
+                Ok(status) => (status, None),
+                Err((status, code)) => (status, Some(code.to_owned())),
+            };
+            let said = (answer.status, (answer.status >= 400).then(code).flatten());
+            assert_eq!(said, (status, expected_code), "{name}: {method} {template}");
+            cells += 1;
         }
     }
-    assert_eq!(cells, routes().len() * METHODS.len() * callers.len());
+    cells
 }
 
 #[tokio::test(flavor = "multi_thread")]

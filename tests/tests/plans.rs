@@ -305,3 +305,23 @@ async fn an_upload_that_the_owners_limits_refuse_leaves_no_lease_and_no_lease_is
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn permits_taken_ahead_are_never_more_in_sum_than_the_limit_at_any_number_of_places() {
+    let edge = Edge::builder().isolates(3).start().await;
+    let plan = json!({"limits": [hourly(100)], "permits_ahead": 10});
+    edge.put_plan("hot", &plan).await;
+    let key = edge.create_key(&json!({"name": "a", "plan": "hot"})).await;
+    let mut admitted = 0;
+    // One after the other: what one place has taken it uses up before it takes more.
+    for _ in 0..40 {
+        for isolate in 0..3 {
+            admitted += usize::from(models(&edge, isolate, &key).await.status == 200);
+        }
+    }
+    assert_eq!(admitted, 100);
+    let crowd = edge.create_key(&json!({"name": "b", "plan": "hot"})).await;
+    let answers = join_all((0..600).map(|n| models(&edge, n % 3, &crowd))).await;
+    let admitted = answers.iter().filter(|answer| answer.status == 200).count();
+    assert!((1..=100).contains(&admitted), "{admitted}");
+}

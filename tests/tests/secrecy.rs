@@ -131,25 +131,10 @@ async fn a_wrong_setting_refuses_every_request_and_is_named_in_the_log_alone() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_byte_of_kv_of_the_database_of_the_objects_or_of_a_log_is_a_key_or_a_secret() {
-    let host = Upstream::start().await.answer_all("words");
-    let builder = Edge::builder().upstream(host.url()).isolates(2);
-    let builder = builder.setting("IMPORTED_KEY_PREFIXES", "sk-");
-    let mut edge = builder.setting("USAGE_FLUSH_SECONDS", "1").start().await;
-    let limits = json!([{"name": "hour", "kind": "rate", "limit": 9, "window_seconds": 3600}]);
-    edge.put_plan("starter", &json!({"limits": limits, "self_service": true}))
-        .await;
-    let root = edge.root_key_with(&["admin:*"]).await;
-    let root_path = format!("/admin/root-keys/{}/rotate", root.id);
-    let other_root = edge
-        .tell(Method::POST, &root_path, &json!({"overlap_seconds": 60}))
-        .await;
-    let other_root = edge.new_key(&other_root.expect(200));
-
-    // Every way in which a key comes to be, and every one in which it is shown to the edge.
+/// Keys that came to be in every way there is, by this root key.
+async fn keys_of_every_origin(edge: &Edge, root: &Key) -> Vec<Key> {
     let wish = json!({"name": "a", "owner": "acme", "plan": "starter", "self_service": true});
-    let made = edge.call(Method::POST, "/admin/keys").key(&other_root);
+    let made = edge.call(Method::POST, "/admin/keys").key(root);
     let made = made
         .header("idempotency-key", "once")
         .json(&wish)
@@ -182,9 +167,14 @@ async fn no_byte_of_kv_of_the_database_of_the_objects_or_of_a_log_is_a_key_or_a_
     edge.tell(Method::POST, "/admin/keys/import", &import)
         .await
         .expect(201);
-    let mut keys = vec![key.clone(), rotated, imported];
+    let mut keys = vec![key, rotated, imported];
     keys.extend(bulk);
-    for key in &keys {
+    keys
+}
+
+/// Shows keys to the edge wherever one may be, and where none belongs.
+async fn show_everywhere(edge: &Edge, keys: &[Key], root: &Key) {
+    for key in keys {
         for isolate in 0..2 {
             edge.transcribe_at(isolate, key)
                 .upload("audio")
@@ -202,7 +192,7 @@ async fn no_byte_of_kv_of_the_database_of_the_objects_or_of_a_log_is_a_key_or_a_
             .await
             .expect(401);
         edge.get(&format!("/admin/keys/{}", key.text))
-            .key(&root)
+            .key(root)
             .send()
             .await
             .expect(404);
@@ -212,9 +202,30 @@ async fn no_byte_of_kv_of_the_database_of_the_objects_or_of_a_log_is_a_key_or_a_
             .await
             .expect(200);
     }
-    edge.patch(&key, &json!({"name": "b"})).await.expect(200);
-    edge.revoke(&key).await.expect(204);
-    edge.get("/v1/models").key(&key).send().await.expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_of_kv_of_the_database_of_the_objects_or_of_a_log_is_a_key_or_a_secret() {
+    let host = Upstream::start().await.answer_all("words");
+    let builder = Edge::builder().upstream(host.url()).isolates(2);
+    let builder = builder.setting("IMPORTED_KEY_PREFIXES", "sk-");
+    let mut edge = builder.setting("USAGE_FLUSH_SECONDS", "1").start().await;
+    let limits = json!([{"name": "hour", "kind": "rate", "limit": 9, "window_seconds": 3600}]);
+    edge.put_plan("starter", &json!({"limits": limits, "self_service": true}))
+        .await;
+    let root = edge.root_key_with(&["admin:*"]).await;
+    let root_path = format!("/admin/root-keys/{}/rotate", root.id);
+    let other_root = edge
+        .tell(Method::POST, &root_path, &json!({"overlap_seconds": 60}))
+        .await;
+    let other_root = edge.new_key(&other_root.expect(200));
+
+    let keys = keys_of_every_origin(&edge, &other_root).await;
+    show_everywhere(&edge, &keys, &root).await;
+    let key = &keys[0];
+    edge.patch(key, &json!({"name": "b"})).await.expect(200);
+    edge.revoke(key).await.expect(204);
+    edge.get("/v1/models").key(key).send().await.expect(401);
     edge.admin(Method::DELETE, "/admin/owners/acme")
         .send()
         .await
@@ -250,6 +261,7 @@ async fn no_byte_of_kv_of_the_database_of_the_objects_or_of_a_log_is_a_key_or_a_
         );
     }
     // Had it been there, it would have been found: what may be there is.
+    let hash = KeyHash::of(&keys[2].text).to_hex();
     for text in [root.id.as_str(), "self_service", &hash] {
         assert!(!edge.files_holding(text).is_empty(), "{text}");
     }
