@@ -25,7 +25,7 @@ pub struct Plan {
     pub models: Vec<String>,
     /// What one request with audio weighs, 1 to 1,000,000.
     pub cost: u32,
-    /// Permits that an isolate may take ahead, 0 to 1,000; 0: none. See docs/operations.md.
+    /// Permits that an isolate may take ahead, 0 to 1,000; 0: none. See "Limits" in docs/api.md.
     pub permits_ahead: u32,
     /// Whether people may choose it without an administrator.
     pub self_service: bool,
