@@ -319,7 +319,8 @@ async fn permits_taken_ahead_are_never_more_in_sum_than_the_limit_at_any_number_
             admitted += usize::from(models(&edge, isolate, &key).await.status == 200);
         }
     }
-    assert_eq!(admitted, 100);
+    // Permits are good for a second: a machine that stands still for one loses what each place has.
+    assert!((70..=100).contains(&admitted), "{admitted}");
     let crowd = edge.create_key(&json!({"name": "b", "plan": "hot"})).await;
     let answers = join_all((0..600).map(|n| models(&edge, n % 3, &crowd))).await;
     let admitted = answers.iter().filter(|answer| answer.status == 200).count();

@@ -95,11 +95,10 @@ async fn a_purged_owner_is_nowhere_any_more_and_his_keys_stay_revoked() {
     }
     let lines = edge.ask_admin("/admin/audit?action=owner.purge").await;
     let line = &lines["data"][0];
+    let target = line["target"].as_str().unwrap();
+    // By a hash: one who knows him finds the line.
     assert!(
-        line["target"]
-            .as_str()
-            .unwrap()
-            .starts_with("owner:sha256:"),
+        target.starts_with("owner:") && !target.contains(owner),
         "{line}"
     );
 
@@ -156,8 +155,6 @@ async fn no_file_knows_a_purged_owner_any_more() {
     owner_with_everything(&edge, owner).await;
     let path = format!("/admin/owners/{owner}");
     edge.admin(Method::DELETE, &path).send().await.expect(200);
-    let mut left = edge.compacted_files_holding(owner).await;
-    // The runtime's own list of the names of objects, which no Worker can write to.
-    left.retain(|path| !path.ends_with("metadata.sqlite"));
+    let left = edge.compacted_files_holding(owner).await;
     assert_eq!(left, Vec::<PathBuf>::new());
 }
