@@ -1,13 +1,10 @@
-//! What happens when a part is out: without the limiter nothing is admitted, without the database
-//! everything is, and nothing is lost.
+//! What lies in a key's object: little; and what happens when that can't be read: nothing is admitted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use e2e::edge::Edge;
-use e2e::{until, within};
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -63,58 +60,6 @@ async fn a_key_whose_limiter_cannot_answer_is_refused_and_others_are_not() {
         .await
         .expect_error(503, "limiter_unavailable");
     edge.get("/v1/models").key(&other).send().await.expect(200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_the_database_admission_goes_on_and_what_is_to_be_told_waits() {
-    let edge = Edge::builder()
-        .setting("USAGE_FLUSH_SECONDS", "1")
-        .start()
-        .await;
-    for table in ["usage", "audit"] {
-        let rename = format!("ALTER TABLE {table} RENAME TO {table}_away");
-        edge.sql(&rename, &[]).await.unwrap();
-    }
-    // A key is made, used and changed; reports are what is out.
-    let key = edge.limited_key(3).await;
-    for _ in 0..3 {
-        edge.get("/v1/models").key(&key).send().await.expect(200);
-    }
-    edge.get("/v1/models")
-        .key(&key)
-        .send()
-        .await
-        .expect_error(429, "rate_limit_exceeded");
-    edge.patch(&key, &json!({"name": "renamed"}))
-        .await
-        .expect(200);
-    for path in ["/admin/usage", "/admin/audit"] {
-        edge.admin(Method::GET, path)
-            .send()
-            .await
-            .expect_error(503, "database_unavailable");
-    }
-    for table in ["usage", "audit"] {
-        let rename = format!("ALTER TABLE {table}_away RENAME TO {table}");
-        edge.sql(&rename, &[]).await.unwrap();
-    }
-    // Its alarm tells what waited.
-    let told = until("usage and audit in the database", || async {
-        let audit = edge
-            .ask_admin(&format!("/admin/audit?target={}", key.id))
-            .await;
-        let usage = edge.ask_admin("/admin/usage").await;
-        let served = usage["total"]["outcomes"]["served"].as_u64();
-        (audit["data"].as_array()?.len() == 2 && served == Some(3)).then_some(audit)
-    });
-    let audit = within("what waited", told).await;
-    let actions: Vec<&Value> = audit["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|line| &line["action"])
-        .collect();
-    assert_eq!(actions, ["key.patch", "key.create"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
