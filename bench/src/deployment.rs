@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use edge_core::api_key::{KeyEnv, KeyFormat};
 use edge_core::key_record::KeyRecord;
+use edge_core::key_state::{plan_entry, record_entry};
 use edge_core::limit::{Limit, MAX_COUNT, Rule, Unit};
+use edge_core::plan::Plan;
 use edge_core::ports::{Rng, RngError};
 use edge_core::scope::Scope;
+use serde::Serialize;
 
 use crate::error::Error;
 use crate::workerd::{Script, Worker};
@@ -17,7 +20,12 @@ pub(crate) struct Key {
     pub(crate) authorization: String,
     /// Its entry in the namespace KEYS.
     pub(crate) entry: BTreeMap<String, String>,
+    /// The same on a plan that lets an isolate take permits ahead, and that plan.
+    ahead: BTreeMap<String, String>,
 }
+
+/// Permits that the plan lets an isolate take.
+const PERMITS_AHEAD: u32 = 100;
 
 struct SystemRng;
 
@@ -50,13 +58,35 @@ impl Key {
             }],
             ..KeyRecord::blank(0)
         };
-        let json = serde_json::to_string(&record)
-            .map_err(|error| Error::Unexpected(format!("record of a key: {error}")))?;
+        let plan = Plan {
+            name: "hot".to_owned(),
+            limits: Vec::new(),
+            credits: None,
+            scopes: Scope::ALL.to_vec(),
+            models: vec!["*".to_owned()],
+            cost: 1,
+            permits_ahead: PERMITS_AHEAD,
+            self_service: false,
+            version: 1,
+        };
+        let on_plan = KeyRecord {
+            plan: Some(plan.name.clone()),
+            ..record.clone()
+        };
+        let name = record_entry(false, &key.hash().to_hex());
         Ok(Self {
             authorization: format!("Bearer {}", key.reveal()),
-            entry: BTreeMap::from([(format!("key:{}", key.hash().to_hex()), json)]),
+            entry: BTreeMap::from([(name.clone(), json(&record)?)]),
+            ahead: BTreeMap::from([
+                (name, json(&on_plan)?),
+                (plan_entry(&plan.name), json(&plan)?),
+            ]),
         })
     }
+}
+
+fn json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Unexpected(format!("an entry: {error}")))
 }
 
 /// Settings of one run.
@@ -89,6 +119,16 @@ impl Deployment {
             bindings: self.bindings.clone(),
             kv: self.key.entry.clone(),
             offline: false,
+        }
+    }
+}
+
+impl Deployment {
+    /// `script` with these settings, and the key on a plan with permits ahead.
+    pub(crate) fn worker_ahead(&self, script: Script) -> Worker {
+        Worker {
+            kv: self.key.ahead.clone(),
+            ..self.worker(script)
         }
     }
 }
