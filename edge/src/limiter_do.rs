@@ -8,13 +8,11 @@
 //! next step reads what storage holds.
 
 use edge_core::admission::{Code, pack, pack_bare, with_permits};
-use edge_core::change::{Actor, AuditEvent, Change, Unchanged};
 use edge_core::key_record::KeyRecord;
 use edge_core::key_state::KeyState;
 use edge_core::lease::Leases;
-use edge_core::limit::Limit;
 use edge_core::limiter::{Begin, Charge, Decision, LimiterState, Settled};
-use edge_core::ports::{Changed, KeyView, UnixMs, owner_directory};
+use edge_core::ports::{UnixMs, owner_directory};
 use edge_core::usage::{HourUsage, Measured, Outcome};
 use js_sys::JsString;
 use serde::Serialize;
@@ -23,6 +21,9 @@ use wasm_bindgen::prelude::*;
 use crate::clock::unix_ms;
 use crate::glue::Storage;
 use crate::object_store::{Held, Outgoing, Store};
+
+mod changes;
+mod telling;
 
 /// How soon what could not be told is told again, in milliseconds.
 const RETRY_MS: u64 = 5_000;
@@ -251,112 +252,6 @@ impl LimiterObject {
         Ok(true)
     }
 
-    /// Makes a key; the same request again is answered with what it made.
-    pub fn create(&mut self, now: f64, key: &str, by: &str) -> Step<String> {
-        let (now, key, by) = (unix_ms(now), parse::<KeyState>(key)?, parse::<Actor>(by)?);
-        let existing = match &self.standing {
-            Standing::Revoked => return json(&Changed::Not(Unchanged::Conflict)),
-            Standing::Unconfigured => None,
-            Standing::Active(active) => active.key(),
-        };
-        match KeyState::is_new(existing, &key) {
-            Err(why) => return json(&Changed::Not(why)),
-            Ok(false) => {}
-            Ok(true) => {
-                let event = key.made(&by, now);
-                let limiter = key.limiter(now);
-                self.hold(Held::Key(key), limiter)?;
-                self.tell_change(now, Some(&event))?;
-            }
-        }
-        self.view(unix_back(now))
-    }
-
-    /// Takes over a key that came into KV by another way, with what its directories announced.
-    pub fn adopt(&mut self, now: f64, record: &str, hash: &str, announced: &str) -> Step<()> {
-        if !matches!(self.standing, Standing::Unconfigured) {
-            // From another isolate at the same time; what was used since then must not be forgotten.
-            return Ok(());
-        }
-        let record: KeyRecord = parse(record)?;
-        let mut key = KeyState::of_record(record, hash.to_owned());
-        key.take_announced(&parse::<Vec<serde_json::Value>>(announced)?);
-        let limiter = key.limiter(unix_ms(now));
-        self.hold(Held::Key(key), limiter)
-    }
-
-    /// Carries out a change to its key.
-    pub fn change(&mut self, now: f64, change: &str, by: &str) -> Step<String> {
-        let (now, change, by) = (unix_ms(now), parse::<Change>(change)?, parse::<Actor>(by)?);
-        let Standing::Active(active) = &mut self.standing else {
-            return self.view(unix_back(now));
-        };
-        let Active {
-            held: Held::Key(key),
-            limiter,
-        } = &mut **active
-        else {
-            return json(&Changed::Absent);
-        };
-        let event = match key.apply(limiter, change, &by, now) {
-            Err(why) => return json(&Changed::Not(why)),
-            Ok(event) => event,
-        };
-        self.store.put_held(&active.held)?;
-        self.store.put_counters(&active.limiter.encode())?;
-        if event.is_some() {
-            self.tell_change(now, event.as_ref())?;
-        }
-        self.view(unix_back(now))
-    }
-
-    /// How its key stands.
-    pub fn view(&mut self, now: f64) -> Step<String> {
-        let now = unix_ms(now);
-        let view = match &mut self.standing {
-            Standing::Active(active) => match &active.held {
-                Held::Key(key) => Changed::Done(KeyView {
-                    state: key.clone(),
-                    credits_left: active.limiter.credits_left(now),
-                    under_way: active.limiter.leases().under_way(now),
-                }),
-                Held::Owner(_) => Changed::Absent,
-            },
-            Standing::Unconfigured => Changed::Absent,
-            Standing::Revoked => Changed::Not(Unchanged::Revoked),
-        };
-        json(&view)
-    }
-
-    /// The limits that an owner's keys share, from now on; those before.
-    #[wasm_bindgen(js_name = setOwnerLimits)]
-    pub fn set_owner_limits(&mut self, now: f64, limits: &str) -> Step<String> {
-        let (now, limits) = (unix_ms(now), parse::<Vec<Limit>>(limits)?);
-        let before = self.owner_limits()?;
-        if let Standing::Active(active) = &mut self.standing {
-            active.limiter.set_limits(limits.clone(), now);
-            active.held = Held::Owner(limits);
-            self.store.put_held(&active.held)?;
-            self.store.put_counters(&active.limiter.encode())?;
-        } else {
-            let limiter = LimiterState::new(limits.clone(), None, now);
-            self.hold(Held::Owner(limits), limiter)?;
-        }
-        Ok(before)
-    }
-
-    /// The limits that an owner's keys share.
-    #[wasm_bindgen(js_name = ownerLimits)]
-    pub fn owner_limits(&self) -> Step<String> {
-        match &self.standing {
-            Standing::Active(active) => match &active.held {
-                Held::Owner(limits) => json(limits),
-                Held::Key(_) => Ok("[]".to_owned()),
-            },
-            _ => Ok("[]".to_owned()),
-        }
-    }
-
     /// Name of the object with the limits that its owner's keys share.
     pub fn owner(&self) -> String {
         let Standing::Active(active) = &self.standing else {
@@ -366,139 +261,6 @@ impl LimiterObject {
         owner
             .map(edge_core::ports::owner_directory)
             .unwrap_or_default()
-    }
-
-    /// The entries that KV must have, if it does not have them yet; and the version they are of.
-    pub fn unpublished(&self, now: f64) -> Step<Option<String>> {
-        let Standing::Active(active) = &self.standing else {
-            return Ok(None);
-        };
-        match active.key() {
-            Some(key) if self.store.is_unpublished() => {
-                json(&key.entries(unix_ms(now)).map_err(unreadable)?).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// The version that is to be published.
-    pub fn version(&self) -> u32 {
-        match &self.standing {
-            Standing::Active(active) => active.key().map_or(0, |key| key.record.version),
-            _ => 0,
-        }
-    }
-
-    /// KV has this version.
-    pub fn published(&mut self, now: f64, version: u32) -> Step<()> {
-        let Standing::Active(active) = &mut self.standing else {
-            return Ok(());
-        };
-        let Held::Key(key) = &mut active.held else {
-            return Ok(());
-        };
-        if key.record.version != version {
-            // Changed in between: that is published next.
-            return Ok(());
-        }
-        let mut changed = !std::mem::take(&mut key.stale).is_empty();
-        let until = key.replaced.as_ref().map(|old| UnixMs(old.until_ms));
-        let ends = until.filter(|until| unix_ms(now) < *until);
-        if until.is_some() && ends.is_none() {
-            key.replaced = None;
-            changed = true;
-        }
-        if changed {
-            self.store.put_held(&active.held)?;
-        }
-        if let Some(until) = ends {
-            // There is one thing more to publish: the end of the overlap.
-            self.arm(until);
-        }
-        self.store.set_unpublished(false)
-    }
-
-    /// What others are to be told, as a JSON array of `{n, kind, …}`; none: an empty one.
-    pub fn news(&self) -> Step<String> {
-        self.store.news()
-    }
-
-    /// These were told.
-    #[wasm_bindgen(js_name = wasTold)]
-    pub fn was_told(&mut self, numbers: &str) -> Step<()> {
-        for name in parse::<Vec<String>>(numbers)? {
-            self.store.was_told(&name)?;
-        }
-        Ok(())
-    }
-
-    /// Usage that is not in the database yet, as a JSON array of rollups.
-    pub fn usage(&mut self, now: f64) -> Step<String> {
-        self.turn(unix_ms(now))?;
-        let mut rollups = self.store.rollups()?;
-        if let Standing::Active(active) = &self.standing
-            && !active.limiter.usage().is_empty()
-        {
-            rollups.push(active.limiter.usage().rollup());
-        }
-        json(&rollups)
-    }
-
-    /// The alarm: leases long expired are forgotten, and the usage so far is to be told.
-    pub fn tick(&mut self, now: f64) -> Step<()> {
-        self.alarm = None;
-        let now = unix_ms(now);
-        self.turn(now)?;
-        let Standing::Active(active) = &mut self.standing else {
-            return Ok(());
-        };
-        let overlap = active.key().and_then(|key| key.replaced.as_ref());
-        if overlap.is_some_and(|old| now.0 >= old.until_ms) {
-            self.store.set_unpublished(true)?;
-        }
-        if active.limiter.forget_expired(now) > 0 {
-            self.store.put_leases(active.limiter.leases())?;
-            self.store.put_counters(&active.limiter.encode())?;
-        }
-        let usage = active.limiter.usage();
-        if usage.version != self.told && !usage.is_empty() {
-            self.told = usage.version;
-            let usage = usage.clone();
-            self.tell_usage(&usage)?;
-        }
-        Ok(())
-    }
-
-    /// After a tick, or after telling failed: when to wake next.
-    pub fn rearm(&mut self, now: f64, failed: bool) {
-        let now = unix_ms(now);
-        if failed {
-            self.arm(now.plus_ms(RETRY_MS));
-        }
-        if let Standing::Active(active) = &self.standing {
-            let next = active.limiter.leases().next_change(now);
-            let overlap = active.key().and_then(|key| key.replaced.as_ref());
-            let overlap = overlap.map(|old| UnixMs(old.until_ms));
-            for at in next.into_iter().chain(overlap) {
-                self.arm(at.max(now.plus_ms(1)));
-            }
-        }
-    }
-
-    /// Forgets everything but that the key is revoked; how many rows that was.
-    pub fn purge(&mut self) -> Step<u32> {
-        let keep_revoked = match &self.standing {
-            Standing::Active(active) => active.key().is_some(),
-            Standing::Revoked => return Ok(0),
-            Standing::Unconfigured => false,
-        };
-        let rows = self.store.purge(keep_revoked)?;
-        self.standing = if keep_revoked {
-            Standing::Revoked
-        } else {
-            Standing::Unconfigured
-        };
-        Ok(rows)
     }
 }
 
@@ -579,22 +341,6 @@ impl LimiterObject {
         })
     }
 
-    fn tell_change(&mut self, now: UnixMs, event: Option<&AuditEvent>) -> Step<()> {
-        if let Some(event) = event {
-            self.store.tell(&Outgoing::Audit { event })?;
-        }
-        self.store.set_unpublished(true)?;
-        self.arm(now.plus_ms(RETRY_MS));
-        Ok(())
-    }
-
-    fn hold(&mut self, held: Held, limiter: LimiterState) -> Step<()> {
-        self.store.put_held(&held)?;
-        self.store.put_counters(&limiter.encode())?;
-        self.standing = Standing::Active(Box::new(Active { held, limiter }));
-        Ok(())
-    }
-
     /// Wakes the object at `at`, unless it is to wake earlier.
     fn arm(&mut self, at: UnixMs) {
         if self.alarm.is_none_or(|alarm| at < alarm) {
@@ -639,11 +385,6 @@ fn limiter_of(held: &Held, leases: Leases, counters: &[u8]) -> Option<LimiterSta
 pub fn directories_of(record: &str) -> Step<String> {
     let record: KeyRecord = parse(record)?;
     json(&KeyState::of_record(record, String::new()).directories())
-}
-
-#[allow(clippy::cast_precision_loss)] // Until the year 287396.
-const fn unix_back(now: UnixMs) -> f64 {
-    now.0 as f64
 }
 
 /// A string of the runtime as one of Rust, where it is one.

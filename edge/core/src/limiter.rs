@@ -5,23 +5,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::credits::{Balance, Credits, Refill};
+use crate::credits::{Balance, Credits};
 use crate::lease::{Lease, Leases};
 use crate::limit::{Limit, MAX_CONCURRENCY, Rule, Unit};
 use crate::ports::UnixMs;
-use crate::quota::Quota;
-use crate::rate_limit::SlidingWindow;
-use crate::stored::{Reader, put};
 use crate::usage::{HourUsage, Measured, Outcome};
 
-/// First number of the stored form; another one is a form this code does not know.
-const STORED_FORM: u64 = 2;
+mod counter;
+mod permits;
+mod stored_form;
+
+use counter::Counter;
+pub use permits::Permits;
 
 /// How long a refusal for want of a free lease is good, in milliseconds: nobody knows when one ends.
 const CONCURRENCY_RETRY_MS: u64 = 1_000;
-
-/// How long permits taken ahead are good at most, in milliseconds.
-const PERMITS_LAST_MS: u64 = 1_000;
 
 /// The limits of a key or an owner, and what is used of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,15 +31,6 @@ pub struct LimiterState {
     /// The latest time seen: to the limits, time never runs backwards.
     latest: UnixMs,
     usage: HourUsage,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Counter {
-    // Boxed: it is ten times the size of a quota.
-    Rate(Box<SlidingWindow>),
-    Quota(Quota),
-    /// Counted by the leases.
-    Concurrency,
 }
 
 /// What a request weighs.
@@ -103,17 +92,6 @@ pub enum Decision {
         /// When the same request would be admitted if nothing else came.
         until: UnixMs,
     },
-}
-
-/// Admissions that were charged ahead.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Permits {
-    /// How many.
-    pub count: u32,
-    /// For how long they are good, in milliseconds.
-    pub last_ms: u64,
-    /// When they were charged, by the object's clock: a refund goes to that time.
-    pub at: UnixMs,
 }
 
 /// What a settlement did.
@@ -218,63 +196,6 @@ impl LimiterState {
             None => {}
         }
         Decision::Admitted
-    }
-
-    /// After an admission: charges up to `most` further requests of the same weight ahead, for a caller that
-    /// lets them in by itself until they expire. They count as of now, so they are good until the first
-    /// slice or period of any limit ends, and for a second at most: as long a revocation may go unnoticed.
-    ///
-    /// None where more than requests is limited: audio and what is under way can't be charged ahead.
-    pub fn permits_ahead(&mut self, now: UnixMs, cost: u64, most: u32) -> Permits {
-        let now = self.at(now);
-        let mut until = now.plus_ms(PERMITS_LAST_MS);
-        for (limit, counter) in self.limits.iter().zip(&self.counters) {
-            if limit.rule.unit() != Some(Unit::Requests) {
-                return Permits::default();
-            }
-            let end = match counter {
-                Counter::Rate(window) => window.slice_ends_at(),
-                Counter::Quota(quota) => quota.resets_at(),
-                Counter::Concurrency => return Permits::default(),
-            };
-            until = until.min(end);
-        }
-        let mut count = most;
-        while count > 0 {
-            let charge = Charge::plain(cost * u64::from(count));
-            if self.refusal(now, charge).is_none() {
-                self.charge(charge.cost);
-                return Permits {
-                    count,
-                    last_ms: until.since(now),
-                    at: now,
-                };
-            }
-            count /= 2;
-        }
-        Permits::default()
-    }
-
-    /// Counts requests that a caller let in by permits taken ahead.
-    pub fn count_permitted(&mut self, now: UnixMs, times: u64) {
-        self.at(now);
-        self.usage.count(Outcome::Served, times);
-    }
-
-    /// The end of a request with audio that was let in by a permit taken ahead, charged at `at`.
-    pub fn settle_permitted(
-        &mut self,
-        now: UnixMs,
-        at: UnixMs,
-        cost: u64,
-        outcome: Outcome,
-        measured: Measured,
-    ) {
-        self.at(now);
-        if outcome.is_refunded() {
-            self.refund(at, cost);
-        }
-        self.usage.measure(outcome, measured);
     }
 
     fn charge(&mut self, cost: u64) {
@@ -476,68 +397,6 @@ impl LimiterState {
         limits.chain(credits)
     }
 
-    /// The counters as stored. Limits and leases are stored apart: the former seldom change, the latter
-    /// are rows.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(128);
-        put(&mut out, STORED_FORM);
-        put(&mut out, self.latest.0);
-        for counter in &self.counters {
-            match counter {
-                Counter::Rate(window) => window.encode(&mut out),
-                Counter::Quota(quota) => quota.encode(&mut out),
-                Counter::Concurrency => {}
-            }
-        }
-        if let Some(credits) = &self.credits {
-            credits.encode(&mut out);
-        }
-        self.usage.encode(&mut out);
-        out
-    }
-
-    /// Reads what [`encode`](Self::encode) wrote for the same limits and credits; `None` if it is damaged.
-    /// `refill`: `None` if there are no credits.
-    #[allow(clippy::option_option)] // No credits, credits without a refill, with one.
-    pub fn decode(
-        limits: Vec<Limit>,
-        refill: Option<Option<Refill>>,
-        leases: Leases,
-        bytes: &[u8],
-    ) -> Option<Self> {
-        let mut stored = Reader::new(bytes);
-        if stored.number()? != STORED_FORM {
-            return None;
-        }
-        let latest = UnixMs(stored.number()?);
-        let counters = limits
-            .iter()
-            .map(|limit| match limit.rule {
-                Rule::Rate { window_seconds, .. } => {
-                    SlidingWindow::decode(window_seconds, &mut stored)
-                        .map(|window| Counter::Rate(Box::new(window)))
-                }
-                Rule::Quota { period, .. } => {
-                    Quota::decode(period, &mut stored).map(Counter::Quota)
-                }
-                Rule::Concurrency { .. } => Some(Counter::Concurrency),
-            })
-            .collect::<Option<_>>()?;
-        let credits = match refill {
-            Some(refill) => Some(Balance::decode(refill, &mut stored)?),
-            None => None,
-        };
-        let usage = HourUsage::decode(&mut stored)?;
-        stored.is_empty().then_some(Self {
-            limits,
-            counters,
-            credits,
-            leases,
-            latest,
-            usage,
-        })
-    }
-
     /// The time as the limits see it.
     fn at(&mut self, now: UnixMs) -> UnixMs {
         self.latest = self.latest.max(now);
@@ -554,61 +413,6 @@ pub enum BalanceChange {
     Set(#[cfg_attr(feature = "openapi", schemars(range(max = 1_000_000_000)))] u64),
     /// By this.
     Add(#[cfg_attr(feature = "openapi", schemars(range(max = 1_000_000_000)))] u64),
-}
-
-impl Counter {
-    fn new(rule: Rule) -> Self {
-        match rule {
-            Rule::Rate { window_seconds, .. } => {
-                Self::Rate(Box::new(SlidingWindow::new(window_seconds)))
-            }
-            Rule::Quota { period, .. } => Self::Quota(Quota::new(period)),
-            Rule::Concurrency { .. } => Self::Concurrency,
-        }
-    }
-
-    fn advance(&mut self, now: UnixMs) {
-        match self {
-            Self::Rate(window) => window.advance(now),
-            Self::Quota(quota) => quota.advance(now),
-            Self::Concurrency => {}
-        }
-    }
-
-    /// `Some(0)`: it fits now.
-    fn fits_at(&self, cost: u64, limit: u64) -> Option<UnixMs> {
-        match self {
-            Self::Rate(window) => window.fits_at(cost, limit),
-            Self::Quota(_) if cost > limit => None,
-            Self::Quota(quota) if quota.used() + cost <= limit => Some(UnixMs(0)),
-            Self::Quota(quota) => Some(quota.resets_at()),
-            Self::Concurrency => Some(UnixMs(0)),
-        }
-    }
-
-    fn frees_at(&self) -> Option<UnixMs> {
-        match self {
-            Self::Rate(window) => window.frees_at(),
-            Self::Quota(quota) => Some(quota.resets_at()),
-            Self::Concurrency => None,
-        }
-    }
-
-    fn charge(&mut self, cost: u64) {
-        match self {
-            Self::Rate(window) => window.charge(cost),
-            Self::Quota(quota) => quota.charge(cost),
-            Self::Concurrency => {}
-        }
-    }
-
-    fn refund(&mut self, at: UnixMs, cost: u64) {
-        match self {
-            Self::Rate(window) => window.refund(at, cost),
-            Self::Quota(quota) => quota.refund(at, cost),
-            Self::Concurrency => {}
-        }
-    }
 }
 
 #[cfg(test)]

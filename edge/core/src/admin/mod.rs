@@ -2,6 +2,7 @@
 //! second, so that no failure leaves a key that works without limits, or one that works after it was
 //! revoked.
 
+mod bodies;
 mod checks;
 mod create;
 mod cursor;
@@ -12,7 +13,7 @@ mod plans;
 mod reports;
 mod verify;
 
-pub use create::{CreateKey, CreateKeys, CreateRootKey, CreatedKey, ImportKey, ImportKeys, Made};
+pub use bodies::{CreateKey, CreateKeys, CreateRootKey, CreatedKey, ImportKey, ImportKeys, Made};
 pub use keys::{CreditsLeft, KeyDetail, KeyFilter, KeyList, RotateKey, RotatedKey};
 pub use minting::Idempotency;
 pub use owners::{Limits, OwnerDetail, Purged};

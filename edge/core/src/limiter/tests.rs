@@ -1,4 +1,5 @@
 use super::*;
+use crate::credits::Refill;
 use crate::limit::Period;
 use crate::testing::{SeededRng, audio_quota, concurrency, quota, rate};
 
