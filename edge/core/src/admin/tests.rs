@@ -396,6 +396,35 @@ fn a_thousand_keys_are_made_by_one_call_or_none_of_them() {
 }
 
 #[test]
+fn ten_thousand_keys_are_listed_with_one_call_of_kv_for_each_thousand() {
+    let world = World::new();
+    for n in 0..10_000 {
+        let mut state = crate::testing::key_state(&format!("key_{n:020}"));
+        state.record.owner = Some(format!("owner{}", n % 7));
+        for entry in state.entries(crate::ports::UnixMs(NOW)).unwrap() {
+            let value = (entry.value.unwrap(), entry.metadata);
+            world.memory.kv.borrow_mut().insert(entry.name, value);
+        }
+    }
+    let (mut seen, mut cursor) = (0, None);
+    loop {
+        let filter = KeyFilter {
+            limit: Some("1000".to_owned()),
+            cursor,
+            ..KeyFilter::default()
+        };
+        let page = ready(world.admin().list(false, &filter)).unwrap();
+        seen += page.data.len();
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((seen, world.memory.list_calls.get()), (10_000, 10));
+    assert_eq!(world.memory.faults.calls(), 10, "a key was read by itself");
+}
+
+#[test]
 fn hashes_from_elsewhere_become_keys_and_never_replace_one() {
     let world = World::new();
     let hash = KeyHash::of("sk-elsewhere-0123456789").to_hex();
@@ -737,6 +766,12 @@ fn verification_tells_every_verdict_and_charges_a_valid_key_alone() {
     assert_eq!((limited.code, limited.valid), ("RATE_LIMITED", false));
     assert!(limited.retry_after.is_some());
     let id = id(&made);
+    world
+        .patch(id, r#"{"allowed_ips":["192.0.2.0/24"]}"#)
+        .unwrap();
+    assert_eq!(ask("").code, "FORBIDDEN");
+    assert_eq!(ask(r#","address":"198.51.100.1""#).code, "FORBIDDEN");
+    assert_eq!(ask(r#","address":"192.0.2.7""#).code, "RATE_LIMITED");
     world.patch(id, r#"{"enabled":false}"#).unwrap();
     assert_eq!(ask("").code, "DISABLED");
     ready(world.admin().revoke(false, id)).unwrap();

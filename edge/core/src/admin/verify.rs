@@ -1,5 +1,7 @@
 //! Verification as a service: another API of the same owner asks about a key it was shown.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Admin, Ports, checks, invalid, key_store, read};
@@ -23,6 +25,9 @@ pub struct VerifyKey {
     /// What that weighs, 0 (only a question) to 1,000,000; 1 if left out.
     #[cfg_attr(feature = "openapi", schemars(range(max = 1_000_000)))]
     cost: Option<u32>,
+    /// The address it was presented from; without it a key that is bound to addresses is `FORBIDDEN`.
+    #[cfg_attr(feature = "openapi", schemars(extend("format" = "ip")))]
+    address: Option<IpAddr>,
 }
 
 /// Every `code` of a [`Verification`].
@@ -68,7 +73,12 @@ pub struct Verification {
 impl<P: Ports> Admin<'_, P> {
     /// The verdict on a key; a valid one is charged.
     pub async fn verify_key(&self, body: &[u8]) -> Result<Verification, EdgeError> {
-        let VerifyKey { key, scope, cost } = read(body)?;
+        let VerifyKey {
+            key,
+            scope,
+            cost,
+            address,
+        } = read(body)?;
         let cost = cost.unwrap_or(1);
         if cost > 0 {
             checks::cost(cost)?;
@@ -91,12 +101,7 @@ impl<P: Ports> Admin<'_, P> {
         };
         let terms = record.terms(plan.as_ref());
         let now = self.ports.now();
-        // The address is the asker's, not the caller's: it is his to judge.
-        let anywhere = KeyRecord {
-            allowed_ips: Vec::new(),
-            ..record.clone()
-        };
-        let code = match verify(&anywhere, &terms, scope, None, now) {
+        let code = match verify(&record, &terms, scope, address, now) {
             Verdict::Valid => return self.charge(record, &hash, cost).await,
             Verdict::Revoked => "NOT_FOUND",
             Verdict::Disabled => "DISABLED",
