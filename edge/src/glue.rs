@@ -139,6 +139,15 @@ extern "C" {
         bytes: &[u8],
     ) -> Result<SqlCursor, JsValue>;
 
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub fn exec_bytes_name_text(
+        this: &SqlStorage,
+        query: &JsString,
+        bytes: &[u8],
+        name: &str,
+        text: &str,
+    ) -> Result<SqlCursor, JsValue>;
+
     /// The rows of a statement.
     pub type SqlCursor;
 

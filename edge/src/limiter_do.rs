@@ -201,13 +201,14 @@ impl LimiterObject {
             return Ok(());
         };
         let lease = Some(id).filter(|id| !id.is_empty());
-        if let Some(id) = lease {
-            self.store.end_lease(id)?;
-        }
         active
             .limiter
             .undo(unix_ms(now), u64::from(cost), lease, outcome);
-        self.store.put_counters(&active.limiter.encode())
+        let (counters, leases) = (active.limiter.encode(), active.limiter.leases());
+        match lease {
+            Some(id) => self.store.put_counters_and_lease(&counters, id, leases),
+            None => self.store.put_counters(&counters),
+        }
     }
 
     /// Ends a request with audio: charges what was measured, or refunds. Once for each id. Whether its
@@ -235,10 +236,11 @@ impl LimiterObject {
         if active.limiter.settle(now, id, outcome, measured) == Settled::Before {
             return Ok(false);
         }
-        self.store.end_lease(id)?;
-        self.store.put_counters(&active.limiter.encode())?;
+        let (counters, leases) = (active.limiter.encode(), active.limiter.leases());
+        self.store.put_counters_and_lease(&counters, id, leases)?;
         let shared = active.key().filter(|key| key.owner_limited);
         let Some(owner) = shared.and_then(|key| key.record.owner.as_deref()) else {
+            self.tell_later(now);
             return Ok(false);
         };
         // In the same transaction: the owner's object hears of it, whatever happens next.
@@ -293,16 +295,14 @@ impl LimiterObject {
             let permits = active.limiter.permits_ahead(now, charge.cost, ahead);
             packed = with_permits(&packed, permits);
         }
-        if charge.cost > 0 || charge.lease.is_some() {
+        if let Some(begin) = charge.lease {
+            let (counters, leases) = (active.limiter.encode(), active.limiter.leases());
+            self.store
+                .put_counters_and_lease(&counters, begin.id, leases)?;
+        } else if charge.cost > 0 {
             self.store.put_counters(&active.limiter.encode())?;
         }
-        if let Some(begin) = charge.lease {
-            self.store.put_lease(begin.id, active.limiter.leases())?;
-        }
-        if self.alarm.is_none() {
-            let at = now.plus_ms(self.flush_ms);
-            self.arm(at);
-        }
+        self.tell_later(now);
         if shared {
             packed.replace_range(..1, "O");
         }
@@ -339,6 +339,13 @@ impl LimiterObject {
             plan: key.record.plan.as_deref(),
             rollup: usage.rollup(),
         })
+    }
+
+    /// Wakes the object when its usage is to be told next.
+    fn tell_later(&mut self, now: UnixMs) {
+        if self.alarm.is_none() {
+            self.arm(now.plus_ms(self.flush_ms));
+        }
     }
 
     /// Wakes the object at `at`, unless it is to wake earlier.

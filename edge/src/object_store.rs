@@ -1,7 +1,7 @@
 //! What an object keeps in SQLite: one table of named values, so that a key takes two pages of storage.
 //!
-//! `held` what it is, `counters` what was used, `lease:<request>` what is under way, `news:<n>` what others
-//! are to be told, `unpublished` if KV is behind, `revoked` when nothing else is left.
+//! `held` what it is, `counters` what was used, `lease:<request>` what is under way (a dash when it has ended,
+//! until the next alarm clears it away), `news:<n>` what others are to be told, `unpublished` if KV is behind, `revoked` when nothing else is left.
 
 use edge_core::change::AuditEvent;
 use edge_core::key_state::KeyState;
@@ -22,10 +22,15 @@ static_strings! {
     LOAD = "SELECT name, value FROM held";
     CHARGE = "UPDATE held SET value=?1 WHERE name='counters'";
     PUT = "INSERT INTO held VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=excluded.value";
+    CHARGE_LEASE = "INSERT INTO held VALUES('counters',?1),(?2,?3) ON CONFLICT(name) DO UPDATE SET value=excluded.value";
+    CLEAR_LEASES = "DELETE FROM held WHERE name>='lease:' AND name<'lease;' AND value='-'";
     DELETE = "DELETE FROM held WHERE name=?1";
     NEWS = "SELECT name, value FROM held WHERE name>='news:' AND name<'news;' ORDER BY name LIMIT 100";
     CLEAR = "DELETE FROM held";
 }
+
+/// The value of a lease that has ended.
+const ENDED: &str = "-";
 
 /// What an object is.
 #[derive(Serialize, Deserialize)]
@@ -113,10 +118,11 @@ impl Store {
             let (name, value) = (row.name(), row.value());
             match name.split_once(':') {
                 Some(("lease", id)) => {
-                    let lease = text(&value).as_deref().and_then(read_lease);
-                    loaded
-                        .leases
-                        .begin(id, lease.ok_or_else(|| damaged(&name))?);
+                    let value = text(&value).ok_or_else(|| damaged(&name))?;
+                    if value != ENDED {
+                        let lease = read_lease(&value).ok_or_else(|| damaged(&name))?;
+                        loaded.leases.begin(id, lease);
+                    }
                 }
                 Some(("news", number)) => {
                     loaded.has_news = true;
@@ -162,19 +168,37 @@ impl Store {
         self.put("held", &json)
     }
 
-    pub(crate) fn put_lease(&mut self, id: &str, leases: &Leases) -> Result<(), JsValue> {
-        let Some(lease) = leases.get(id) else {
-            return Ok(());
-        };
-        let Lease { at, expires, cost } = lease;
-        self.put(
-            &format!("lease:{id}"),
-            &format!("{} {} {cost}", at.0, expires.0),
-        )
+    /// Counters and the lease of one request, as it is among `leases`, in one statement: statements are what
+    /// an upload costs here. One that has ended is marked so; [`clear_leases`](Self::clear_leases) takes it away.
+    pub(crate) fn put_counters_and_lease(
+        &mut self,
+        counters: &[u8],
+        id: &str,
+        leases: &Leases,
+    ) -> Result<(), JsValue> {
+        self.create()?;
+        self.has_counters = true;
+        let name = format!("lease:{id}");
+        let value = leases.get(id).map_or_else(
+            || ENDED.to_owned(),
+            |lease| {
+                let Lease { at, expires, cost } = lease;
+                format!("{} {} {cost}", at.0, expires.0)
+            },
+        );
+        CHARGE_LEASE.with(|charge| {
+            self.sql
+                .exec_bytes_name_text(charge, counters, &name, &value)
+        })?;
+        Ok(())
     }
 
-    pub(crate) fn end_lease(&self, id: &str) -> Result<(), JsValue> {
-        self.delete(&format!("lease:{id}"))
+    /// Takes away what is left of leases that have ended.
+    pub(crate) fn clear_leases(&self) -> Result<(), JsValue> {
+        if self.created {
+            CLEAR_LEASES.with(|clear| self.sql.exec(clear))?;
+        }
+        Ok(())
     }
 
     /// Ends what is stored and no longer among `leases`.

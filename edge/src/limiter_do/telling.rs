@@ -98,6 +98,7 @@ impl LimiterObject {
         if overlap.is_some_and(|old| now.0 >= old.until_ms) {
             self.store.set_unpublished(true)?;
         }
+        self.store.clear_leases()?;
         if active.limiter.forget_expired(now) > 0 {
             self.store.put_leases(active.limiter.leases())?;
             self.store.put_counters(&active.limiter.encode())?;
