@@ -17,19 +17,30 @@ export async function forward(call) {
     const value = call.request.headers.get(name);
     if (value !== null) headers[name] = value;
   }
-  const deadline = AbortSignal.timeout(timeoutMs);
+  // One controller for both: `AbortSignal.any` and `.timeout` cost a tenth of a millisecond.
+  const both = new AbortController();
+  const { signal } = call.request;
+  signal.addEventListener("abort", () => both.abort());
+  if (signal.aborted) both.abort();
+  let late = false;
+  // Holds for the answer's body, too; it ends with the request.
+  const deadline = setTimeout(() => {
+    late = true;
+    both.abort();
+  }, timeoutMs);
   try {
     call.upstream = await fetch(url, {
       method: call.request.method,
       headers,
       body: call.request.body,
       redirect: "manual",
-      signal: AbortSignal.any([call.request.signal, deadline]),
+      signal: both.signal,
     });
   } catch (error) {
     call.cause = String(error);
-    if (call.request.signal.aborted) return GONE;
-    return deadline.aborted ? TIMED_OUT : FAILED;
+    clearTimeout(deadline);
+    if (signal.aborted) return GONE;
+    return late ? TIMED_OUT : FAILED;
   }
   if (call.upstream.headers.get("x-request-id") !== call.id) {
     // Not the service: a proxy's page, another program on its port.
