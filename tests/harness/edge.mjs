@@ -1,7 +1,7 @@
 // Runs the built Worker in real workerd for one test: its own sockets on port 0, state in the test's
 // own folder. Requests go straight to workerd; nothing of Miniflare stands before the Worker.
 //
-// argv[2]: JSON {bundle, state, bindings, isolates, counted}. Several isolates are several locations: each has
+// argv[2]: JSON {bundle, state, bindings, isolates, watched}. Several isolates are several locations: each has
 // its own memory, all share KV and the limiter objects. Prints {"urls": […]} once they answer. Then one
 // JSON request a line on stdin, one JSON answer a line on stdout, for what a test must do behind the
 // Worker's back:
@@ -14,18 +14,18 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 
-const { bundle, state, bindings, isolates = 1, counted = false } = JSON.parse(process.argv[2]);
+const { bundle, state, bindings, isolates = 1, watched = false } = JSON.parse(process.argv[2]);
 const wrangler = readFileSync(resolve(import.meta.dirname, "../../wrangler.toml"), "utf8");
 const setting = (name) => JSON.parse(wrangler.match(new RegExp(`^${name} = (.+)$`, "m"))[1]);
 const file = (name) => ({ path: join(bundle, name), contents: readFileSync(join(bundle, name)) });
 
-const counting = { path: join(bundle, "counted.js"), contents: readFileSync(join(import.meta.dirname, "counted.mjs")) };
+const watching = { path: join(bundle, "watched.js"), contents: readFileSync(join(import.meta.dirname, "watched.mjs")) };
 
 const worker = (index) => ({
   name: `edge-${index}`,
   modules: [
     // The first is the one that workerd calls.
-    ...(counted ? [{ type: "ESModule", ...counting }] : []),
+    ...(watched ? [{ type: "ESModule", ...watching }] : []),
     { type: "ESModule", ...file("worker.js") },
     { type: "CompiledWasm", ...file("index_bg.wasm") },
   ],

@@ -63,7 +63,7 @@ pub fn unknown_key() -> String {
 pub struct Builder {
     bundle: PathBuf,
     isolates: usize,
-    counted: bool,
+    watched: bool,
     upstreams: Vec<String>,
     signing_secret: String,
     settings: BTreeMap<&'static str, String>,
@@ -107,10 +107,10 @@ impl Builder {
         self
     }
 
-    /// Counts what requests ask of KV; see [`Edge::kv_calls`].
+    /// With its bindings watched; see [`Edge::kv_calls`] and [`Edge::take_away`].
     #[must_use]
-    pub fn count_kv(mut self) -> Self {
-        self.counted = true;
+    pub fn watch_bindings(mut self) -> Self {
+        self.watched = true;
         self
     }
 
@@ -133,7 +133,7 @@ impl Builder {
             "state": state.path().join("state"),
             "bindings": bindings,
             "isolates": self.isolates,
-            "counted": self.counted,
+            "watched": self.watched,
         });
         let (process, urls) = life(&harness, state.path(), &log).await;
         Edge {
@@ -201,7 +201,7 @@ impl Edge {
         Builder {
             bundle: environment::edge_bundle(),
             isolates: 1,
-            counted: false,
+            watched: false,
             upstreams: Vec::new(),
             signing_secret: random_secret("signing_"),
             settings: BTreeMap::new(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::edge::Edge;
@@ -31,12 +32,21 @@ impl Edge {
     }
 
     /// How often requests to the first isolate asked KV for this operation, with
-    /// [`Builder::count_kv`](crate::edge::Builder::count_kv).
+    /// [`Builder::watch_bindings`](crate::edge::Builder::count_kv).
     pub async fn kv_calls(&self, operation: &str) -> u64 {
-        let counted = self.get("/__kv").into_inner().send().await;
+        let counted = self.get("/__bindings").into_inner().send().await;
         let counted = counted.unwrap_or_else(|error| panic!("no count: {error}"));
         let counted: Value = counted.json().await.unwrap_or_default();
         counted[operation].as_u64().unwrap_or_default()
+    }
+
+    /// Takes bindings of the first isolate away (`KEYS`, `LIMITER`), and gives all others back; with
+    /// [`Builder::watch_bindings`](crate::edge::Builder::watch_bindings).
+    pub async fn take_away(&self, bindings: &[&str]) {
+        let asked = self.call(Method::PUT, "/__bindings");
+        let asked = asked.body(bindings.join(",")).into_inner().send().await;
+        let answer = asked.unwrap_or_else(|error| panic!("nothing taken away: {error}"));
+        assert_eq!(answer.status(), 200);
     }
 
     /// Files of the state (KV, the database, the objects, what SQLite keeps beside them) in whose bytes

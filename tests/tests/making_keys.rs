@@ -28,7 +28,7 @@ fn key_of(item: &Value) -> Key {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_keys_are_made_in_one_call_and_listed_with_one_call_of_kv() {
-    let edge = Edge::builder().count_kv().start().await;
+    let edge = Edge::builder().watch_bindings().start().await;
     let keys: Vec<Value> = (0..1_000)
         .map(|n| json!({"name": format!("key {n}"), "owner": "acme"}))
         .collect();
@@ -107,7 +107,7 @@ async fn a_thousand_keys_are_made_in_one_call_and_listed_with_one_call_of_kv() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_in_any_number_costs_no_read_of_kv() {
-    let edge = Edge::builder().count_kv().start().await;
+    let edge = Edge::builder().watch_bindings().start().await;
     let key = edge.any_key().await;
     edge.get("/v1/models").key(&key).send().await.expect(200);
     let gets = edge.kv_calls("get").await;

@@ -79,8 +79,15 @@ async fn every_verdict_is_a_200_with_its_code() {
         (&disabled.text, json!({}), false, "DISABLED"),
         (&expired.text, json!({}), false, "EXPIRED"),
         (&revoked.text, json!({}), false, "NOT_FOUND"),
-        // The address is the asker's own: it is his to judge.
-        (&bound.text, json!({}), true, "VALID"),
+        // A key bound to addresses is good from those alone: not from an unknown one.
+        (&bound.text, json!({"address": "192.0.2.1"}), true, "VALID"),
+        (
+            &bound.text,
+            json!({"address": "192.0.2.2"}),
+            false,
+            "FORBIDDEN",
+        ),
+        (&bound.text, json!({}), false, "FORBIDDEN"),
         (&rated.text, json!({"cost": 2}), true, "VALID"),
         (&rated.text, json!({}), false, "RATE_LIMITED"),
         (&quota.text, json!({"cost": 2}), true, "VALID"),
