@@ -1,5 +1,5 @@
-//! What the edge costs, against two baselines on the same workerd: a bare passthrough, and the obvious
-//! TypeScript Worker with the same guarantees (bench/baselines).
+//! What the edge costs, against baselines on the same workerd: a bare passthrough, the least that keeps the
+//! promises, and the obvious TypeScript Worker with the same guarantees (bench/baselines).
 //!
 //! The machine is noisy and its absolute figures say little. So the Workers take turns of a tenth of a
 //! second, many turns make a round, each round gives one ratio of CPU per request, and the median of
@@ -38,7 +38,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) harness: &'a Path,
     /// Folder of the built Worker.
     pub(crate) bundle: &'a Path,
-    /// Folder of the bundled baselines: passthrough.js and hono.js.
+    /// Folder of the bundled baselines: passthrough.js, floor.js and hono.js.
     pub(crate) baselines: &'a Path,
     /// How many ratios each median is of.
     pub(crate) rounds: usize,
@@ -49,18 +49,27 @@ enum Variant {
     Ours,
     TypeScript,
     Passthrough,
+    /// One call of an object, one durable write, one log line, and nothing else.
+    Floor,
     /// Ours, with a key whose plan lets an isolate take permits ahead.
     Ahead,
 }
 
 impl Variant {
-    const ALL: [Self; 4] = [Self::Ours, Self::TypeScript, Self::Passthrough, Self::Ahead];
+    const ALL: [Self; 5] = [
+        Self::Ours,
+        Self::TypeScript,
+        Self::Passthrough,
+        Self::Floor,
+        Self::Ahead,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Ours => "whisper-edge",
             Self::TypeScript => "TypeScript",
             Self::Passthrough => "passthrough",
+            Self::Floor => "floor",
             Self::Ahead => "permits ahead",
         }
     }
@@ -70,6 +79,7 @@ impl Variant {
             Self::Ours | Self::Ahead => Script::built(settings.bundle),
             Self::TypeScript => Script::with_limiter(settings.baselines.join("hono.js")),
             Self::Passthrough => Script::plain(settings.baselines.join("passthrough.js")),
+            Self::Floor => Script::with_limiter(settings.baselines.join("floor.js")),
         }
     }
 }
@@ -235,10 +245,23 @@ fn report(scenarios: &[Scenario], settings: &Settings) -> Part {
         ));
     }
     for scenario in scenarios {
-        let name = format!("edge: {}: CPU ÷ passthrough", scenario.name);
+        // An admission asks an object and no host, an upload both.
+        let (floor, what) = if scenario.is_upload {
+            (Variant::Passthrough, "passthrough")
+        } else {
+            (Variant::Floor, "floor")
+        };
         part.figures.push(Figure::spread(
-            name,
-            scenario.ratio(Variant::Ours, Variant::Passthrough, cpu_us),
+            format!("edge: {}: CPU ÷ {what}", scenario.name),
+            scenario.ratio(Variant::Ours, floor, cpu_us),
+            "",
+            None,
+        ));
+    }
+    for scenario in scenarios.iter().filter(|scenario| !scenario.is_upload) {
+        part.figures.push(Figure::spread(
+            format!("edge: {}: floor's CPU ÷ TypeScript", scenario.name),
+            scenario.ratio(Variant::Floor, Variant::TypeScript, cpu_us),
             "",
             None,
         ));

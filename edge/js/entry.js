@@ -4,6 +4,7 @@
 import { admitted, failed, forwarded, lookedUp, start } from "./index.js";
 import { forward } from "./forward.js";
 import { endOf, settle } from "./settle.js";
+import { endsOf } from "./ends.js";
 
 export { Directory } from "./directory.js";
 export { Limiter } from "./limiter.js";
@@ -37,6 +38,8 @@ class Call {
   /** Requests let in by permits since the limiter was asked last, and permits that are wanted ahead. */
   used = 0;
   ahead = 0;
+  /** By which memory knows this request again. */
+  ticket = 0;
   /** When the permit was charged that lets this request in. */
   permitAt = 0;
   /** For a request with audio: how long its lease lasts. Whether it was admitted. */
@@ -59,6 +62,7 @@ class Call {
     this.ctx = ctx;
     this.id = crypto.randomUUID();
     this.start = Date.now();
+    this.parts = parts(this);
   }
 }
 
@@ -79,7 +83,7 @@ const DRAIN_MS = 10_000;
  * reset overtakes the answer: the caller would see a broken connection instead of his 401.
  */
 async function drain(request) {
-  if (request.body === null || request.bodyUsed) return;
+  if (request.bodyUsed) return;
   const nowhere = new WritableStream();
   await request.body.pipeTo(nowhere, { signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => {});
 }
@@ -96,16 +100,25 @@ function begin(call) {
 async function admit(call) {
   const { cost, generation, refused, refusal, used, ahead, leaseMs } = call;
   const object = call.env.LIMITER.getByName(call.keyId);
-  if (leaseMs === 0) return object.admit(cost, generation, refused, refusal, used, ahead);
-  const packed = await object.admitUpload(cost, generation, refused, refusal, used, ahead, call.id, leaseMs);
-  if (packed.charCodeAt(0) === ADMITTED) begin(call);
-  return packed;
+  const ends = endsOf(call.keyId);
+  const ended = ends.lines;
+  if (leaseMs === 0 && ended === "") return object.admit(cost, generation, refused, refusal, used, ahead, "");
+  try {
+    const packed = await (leaseMs === 0
+      ? object.admit(cost, generation, refused, refusal, used, ahead, ended)
+      : object.admitUpload(cost, generation, refused, refusal, used, ahead, ended, call.id, leaseMs));
+    ends.told();
+    if (leaseMs > 0 && packed.charCodeAt(0) === ADMITTED) begin(call);
+    return packed;
+  } catch (error) {
+    ends.giveBack();
+    throw error;
+  }
 }
 
 /** Runs a request to its response. */
 async function drive(call) {
-  const decidedOn = parts(call);
-  let next = start(call, decidedOn, call.start);
+  let next = start(call, call.parts, call.start);
   // A number asks for something; everything else is the response, or the promise of one.
   while (typeof next === "number") {
     let came;
@@ -137,16 +150,16 @@ async function drive(call) {
     }
     switch (next) {
       case LOOK_UP:
-        next = lookedUp(call, decidedOn, came ?? undefined, undefined, Date.now());
+        next = lookedUp(call, came ?? undefined, undefined, Date.now());
         break;
       case LOOK_UP_PLAN:
-        next = lookedUp(call, decidedOn, call.record, came ?? "", Date.now());
+        next = lookedUp(call, call.record, came ?? "", Date.now());
         break;
       case FORWARD:
         next = forwarded(call, came, call.outgoing.host, Date.now());
         break;
       default:
-        next = admitted(call, decidedOn, came, call.configured, Date.now());
+        next = admitted(call, call.ticket, came, call.configured, Date.now());
     }
   }
   return next;
@@ -157,7 +170,7 @@ export default {
     const call = new Call(request, env, ctx);
     try {
       const response = settle(call, await drive(call));
-      await drain(request);
+      if (request.body !== null) await drain(request);
       return response;
     } catch (error) {
       call.end?.(500);

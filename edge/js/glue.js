@@ -38,14 +38,15 @@ export function lookUpPlan(call, entry, record) {
 
 /**
  * The next step: ask this key's object. The record stays with the call, should memory forget it.
- * `leaseMs` is 0 for a request without audio.
+ * `leaseMs` is 0 for a request without audio. `ticket`: by which the request is known again.
  */
-export function setKey(call, keyId, record, cost, generation, leaseMs) {
+export function setKey(call, keyId, record, cost, generation, leaseMs, ticket) {
   call.keyId = keyId;
   call.record = record;
   call.cost = cost;
   call.generation = generation;
   call.leaseMs = leaseMs;
+  call.ticket = ticket;
 }
 
 /** What the isolate decided by itself since the limiter was asked last, and the permits it wants ahead. */
@@ -123,8 +124,9 @@ export function respond(call, status, body, contentType, extra, code, cause) {
       headers[line.slice(0, at)] = line.slice(at + 2);
     }
   }
-  headers["server-timing"] = `edge;dur=${Date.now() - call.start}`;
-  log(call, status, code, cause);
+  const ms = Date.now() - call.start;
+  headers["server-timing"] = `edge;dur=${ms}`;
+  log(call, ms, status, code, cause);
   return new Response(body === "" ? null : body, { status, headers });
 }
 
@@ -149,13 +151,14 @@ export function relay(call) {
     if (value !== null) headers[name] = value;
   }
   setLimits(call, headers);
-  let timing = `edge;dur=${Date.now() - call.start}`;
+  const took = Date.now() - call.start;
+  let timing = `edge;dur=${took}`;
   for (const [name, header] of TIMINGS) {
     const ms = from.get(header);
     if (ms !== null) timing += `, ${name};dur=${ms}`;
   }
   headers["server-timing"] = timing;
-  log(call, status, "", "");
+  log(call, took, status, "", "");
   return new Response(body, { status, headers });
 }
 
@@ -182,11 +185,11 @@ export async function readBody(call, most) {
  * One structured line a request. What it holds is what is listed here: ids, codes, causes; never a key, a
  * secret, a body or a header of the caller.
  */
-function log(call, status, code, cause) {
+function log(call, ms, status, code, cause) {
   call.env.ANALYTICS?.writeDataPoint({
     indexes: [call.keyId],
     blobs: [call.route, String(status), code],
-    doubles: [Date.now() - call.start, Number(call.upstream?.headers.get("x-audio-seconds") ?? 0)],
+    doubles: [ms, Number(call.upstream?.headers.get("x-audio-seconds") ?? 0)],
   });
   if (!logAll && code === "") return;
   const line = {
@@ -195,7 +198,7 @@ function log(call, status, code, cause) {
     route: call.route,
     request_id: call.id,
     status,
-    ms: Date.now() - call.start,
+    ms,
   };
   if (call.keyId !== "") line.key_id = call.keyId;
   if (code !== "") line.code = code;

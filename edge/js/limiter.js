@@ -43,17 +43,20 @@ export class Limiter extends DurableObject {
     }
   }
 
-  /** `news`: what the isolate decided by itself (refused, letter, used), and how many permits it wants ahead. */
+  /**
+   * `news`: what the isolate decided by itself (refused, letter, used), how many permits it wants ahead, and the
+   * ends of requests with audio that had time, a line each.
+   */
   admit(cost, generation, ...news) {
     const now = Date.now();
     const packed = this.#step((object) => object.admit(now, cost, generation, ...news));
     return packed.charCodeAt(0) === ASK_OWNER ? this.#askOwner(now, packed, cost, "", 0) : packed;
   }
 
-  admitUpload(cost, generation, refused, letter, used, ahead, id, lastsMs) {
+  admitUpload(cost, generation, refused, letter, used, ahead, ended, id, lastsMs) {
     const now = Date.now();
     const packed = this.#step((object) =>
-      object.admitUpload(now, cost, generation, refused, letter, used, ahead, id, lastsMs),
+      object.admitUpload(now, cost, generation, refused, letter, used, ahead, ended, id, lastsMs),
     );
     return packed.charCodeAt(0) === ASK_OWNER ? this.#askOwner(now, packed, cost, id, lastsMs) : packed;
   }
@@ -72,8 +75,8 @@ export class Limiter extends DurableObject {
     try {
       const owner = this.env.LIMITER.getByName(this.#step((object) => object.owner()));
       word = await (id === ""
-        ? owner.admit(cost, 0, 0, 0, 0, 0)
-        : owner.admitUpload(cost, 0, 0, 0, 0, 0, id, lastsMs));
+        ? owner.admit(cost, 0, 0, 0, 0, 0, "")
+        : owner.admitUpload(cost, 0, 0, 0, 0, 0, "", id, lastsMs));
     } catch (error) {
       this.#step((object) => object.undo(now, cost, id, 0));
       throw error;

@@ -1,8 +1,12 @@
 // The end of an admitted request with audio: what was measured is charged, or, where nothing was served, what
 // was charged is given back. Off the caller's way, and whether he is still there or not.
+import { takenAlong } from "./ends.js";
 
 /** Settlements that are tried; they are idempotent, and a lease that is never settled expires. */
 const TRIES = 3;
+
+/** What an admission says of an end that has time, in its fourth field (edge/core/src/admission.rs). */
+const MAY_WAIT = "w";
 
 /** The promise that a request with audio is settled. It begins with the lease and ends after `call.end`. */
 export async function endOf(call) {
@@ -10,10 +14,13 @@ export async function endOf(call) {
   const status = await ended;
   const audioMs = Math.round(1000 * Number(call.upstream?.headers.get("x-audio-seconds") ?? 0)) || 0;
   const bytes = Number(call.request.headers.get("content-length") ?? 0) || 0;
+  const measured = [status, audioMs, bytes, Date.now() - call.start];
+  if (status < 300 && call.permitAt === 0 && call.packed.split("\n", 4)[3] === MAY_WAIT) {
+    if (await takenAlong(call.keyId, [call.id, ...measured].join(" "))) return;
+  }
   for (let tries = 1; ; tries++) {
     try {
       const object = call.env.LIMITER.getByName(call.keyId);
-      const measured = [status, audioMs, bytes, Date.now() - call.start];
       // What a permit let in has no lease, and no name by which a second settlement would be known.
       if (call.permitAt > 0) await object.settlePermitted(call.permitAt, call.cost, ...measured);
       else await object.settle(call.id, ...measured);

@@ -11,8 +11,10 @@ use edge_core::headers::{TO_CALLER, TO_UPSTREAM};
 use edge_core::key_cache::KeyCache;
 use edge_core::key_record::{KeyRecord, Terms};
 use edge_core::limiter::Permits;
+use edge_core::on_the_way::OnTheWay;
 use edge_core::plan::Plan;
 use edge_core::ports::UnixMs;
+use edge_core::scope::Scope;
 use edge_core::upstream::Upstreams;
 use js_sys::JsString;
 
@@ -67,6 +69,13 @@ impl Ahead {
     }
 }
 
+/// What most requests come for.
+#[derive(Clone, Copy)]
+pub(crate) enum Errand {
+    Audio(Scope),
+    Models,
+}
+
 /// One isolate's memory.
 pub(crate) struct Deployment {
     /// The settings.
@@ -77,6 +86,8 @@ pub(crate) struct Deployment {
     pub plans: RefCell<HashMap<String, (UnixMs, Rc<Plan>)>>,
     /// The inference hosts.
     pub upstreams: RefCell<Upstreams>,
+    /// Requests whose key's object is being asked.
+    pub on_the_way: RefCell<OnTheWay<(Rc<KnownKey>, Errand)>>,
 }
 
 thread_local! {
@@ -115,6 +126,7 @@ pub(crate) fn deployment(call: &Call) -> Result<Rc<Deployment>, EdgeError> {
             upstreams: RefCell::new(Upstreams::new(&settings.inference_urls)),
             keys: RefCell::default(),
             plans: RefCell::default(),
+            on_the_way: RefCell::default(),
             settings,
         });
         *kept = Some(Rc::clone(&deployment));

@@ -21,7 +21,6 @@ pub(crate) fn prepare(
     deployment: &Deployment,
     key: &KnownKey,
     scope: Scope,
-    request_id: &str,
     now: UnixMs,
 ) -> Result<(), EdgeError> {
     let settings = &deployment.settings;
@@ -31,7 +30,7 @@ pub(crate) fn prepare(
     };
     let timeout_ms = settings.request_timeout_seconds.saturating_mul(1000);
     let claims = Claims {
-        request_id: request_id.to_owned(),
+        request_id: call.id(),
         key_id: key.record.id.clone(),
         owner: key.record.owner.clone(),
         scopes: vec![scope.as_str().to_owned()],

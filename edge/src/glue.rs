@@ -37,6 +37,7 @@ extern "C" {
         cost: u32,
         generation: u32,
         lease_ms: u32,
+        ticket: u32,
     );
     #[wasm_bindgen(js_name = setNews)]
     pub fn set_news(call: &Call, refused: u32, refusal: u32, used: u32, ahead: u32);
@@ -93,6 +94,10 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn env(this: &Call) -> JsValue;
     #[wasm_bindgen(method, getter)]
+    pub fn id(this: &Call) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn parts(this: &Call) -> String;
+    #[wasm_bindgen(method, getter)]
     pub fn packed(this: &Call) -> String;
     #[wasm_bindgen(method, getter)]
     pub fn cause(this: &Call) -> String;
@@ -146,6 +151,16 @@ extern "C" {
         bytes: &[u8],
         name: &str,
         text: &str,
+    ) -> Result<SqlCursor, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub fn exec_bytes_texts(
+        this: &SqlStorage,
+        query: &JsString,
+        bytes: &[u8],
+        name: &str,
+        text: &str,
+        other: &str,
+        text_of_other: &str,
     ) -> Result<SqlCursor, JsValue>;
 
     /// The rows of a statement.

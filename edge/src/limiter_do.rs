@@ -11,9 +11,9 @@ use edge_core::admission::{Code, pack, pack_bare, with_permits};
 use edge_core::key_record::KeyRecord;
 use edge_core::key_state::KeyState;
 use edge_core::lease::Leases;
-use edge_core::limiter::{Begin, Charge, Decision, LimiterState, Settled};
-use edge_core::ports::{UnixMs, owner_directory};
-use edge_core::usage::{HourUsage, Measured, Outcome};
+use edge_core::limiter::{Begin, Charge, Decision, LimiterState};
+use edge_core::ports::UnixMs;
+use edge_core::usage::HourUsage;
 use js_sys::JsString;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -23,6 +23,7 @@ use crate::glue::Storage;
 use crate::object_store::{Held, Outgoing, Store};
 
 mod changes;
+mod ends;
 mod telling;
 
 /// How soon what could not be told is told again, in milliseconds.
@@ -111,7 +112,7 @@ impl LimiterObject {
     /// Decides on a request without audio, and charges it to every limit or to none. One write if it is
     /// admitted, none if it is refused. `generation`: of the secret that was presented. Since the last call
     /// `refused` requests were refused from memory, with the code of this `letter`, and `used` were let in by
-    /// permits taken ahead; `ahead` more are asked for.
+    /// permits taken ahead; `ahead` more are asked for. `ended`: requests with audio that have, a line each.
     #[allow(clippy::too_many_arguments)] // Numbers cross for nearly nothing; an object would not.
     pub fn admit(
         &mut self,
@@ -122,12 +123,14 @@ impl LimiterObject {
         letter: u32,
         used: u32,
         ahead: u32,
+        ended: &str,
     ) -> Step<String> {
         let charge = Charge::plain(u64::from(cost));
         let news = News {
             refused,
             letter,
             used,
+            ended,
         };
         self.decide(unix_ms(now), charge, generation, &news, ahead)
     }
@@ -144,6 +147,7 @@ impl LimiterObject {
         letter: u32,
         used: u32,
         ahead: u32,
+        ended: &str,
         id: &str,
         lasts_ms: f64,
     ) -> Step<String> {
@@ -159,37 +163,9 @@ impl LimiterObject {
             refused,
             letter,
             used,
+            ended,
         };
         self.decide(unix_ms(now), charge, generation, &news, ahead)
-    }
-
-    /// The end of a request with audio that a permit taken ahead let in; `at`: when that was charged.
-    #[wasm_bindgen(js_name = settlePermitted)]
-    #[allow(clippy::too_many_arguments)] // As above.
-    pub fn settle_permitted(
-        &mut self,
-        now: f64,
-        at: f64,
-        cost: u32,
-        status: u16,
-        audio_ms: f64,
-        bytes: f64,
-        latency_ms: f64,
-    ) -> Step<()> {
-        let now = unix_ms(now);
-        self.turn(now)?;
-        let Standing::Active(active) = &mut self.standing else {
-            return Ok(());
-        };
-        let measured = Measured {
-            audio_ms: unix_ms(audio_ms).0,
-            bytes: unix_ms(bytes).0,
-            latency_ms: unix_ms(latency_ms).0,
-        };
-        let (cost, outcome) = (u64::from(cost), Outcome::of_status(status));
-        let limiter = &mut active.limiter;
-        limiter.settle_permitted(now, unix_ms(at), cost, outcome, measured);
-        self.store.put_counters(&active.limiter.encode())
     }
 
     /// Takes back an admission that the owner's limits refused with the code of this `letter` (or did not
@@ -205,53 +181,8 @@ impl LimiterObject {
             .limiter
             .undo(unix_ms(now), u64::from(cost), lease, outcome);
         let (counters, leases) = (active.limiter.encode(), active.limiter.leases());
-        match lease {
-            Some(id) => self.store.put_counters_and_lease(&counters, id, leases),
-            None => self.store.put_counters(&counters),
-        }
-    }
-
-    /// Ends a request with audio: charges what was measured, or refunds. Once for each id. Whether its
-    /// owner's object is to be told.
-    pub fn settle(
-        &mut self,
-        now: f64,
-        id: &str,
-        status: u16,
-        audio_ms: f64,
-        bytes: f64,
-        latency_ms: f64,
-    ) -> Step<bool> {
-        let now = unix_ms(now);
-        self.turn(now)?;
-        let Standing::Active(active) = &mut self.standing else {
-            return Ok(false);
-        };
-        let measured = Measured {
-            audio_ms: unix_ms(audio_ms).0,
-            bytes: unix_ms(bytes).0,
-            latency_ms: unix_ms(latency_ms).0,
-        };
-        let outcome = Outcome::of_status(status);
-        if active.limiter.settle(now, id, outcome, measured) == Settled::Before {
-            return Ok(false);
-        }
-        let (counters, leases) = (active.limiter.encode(), active.limiter.leases());
-        self.store.put_counters_and_lease(&counters, id, leases)?;
-        let shared = active.key().filter(|key| key.owner_limited);
-        let Some(owner) = shared.and_then(|key| key.record.owner.as_deref()) else {
-            self.tell_later(now);
-            return Ok(false);
-        };
-        // In the same transaction: the owner's object hears of it, whatever happens next.
-        self.store.tell(&Outgoing::Settle {
-            owner: &owner_directory(owner),
-            id,
-            status,
-            measured,
-        })?;
-        self.arm(now.plus_ms(RETRY_MS));
-        Ok(true)
+        self.store
+            .put_counters_and_leases(&counters, lease.as_slice(), leases)
     }
 
     /// Name of the object with the limits that its owner's keys share.
@@ -272,39 +203,42 @@ impl LimiterObject {
         now: UnixMs,
         charge: Charge<'_>,
         generation: u32,
-        news: &News,
+        news: &News<'_>,
         ahead: u32,
     ) -> Step<String> {
         self.turn(now)?;
+        // What has ended comes first: it may make room.
+        let mut leases = self.end_all(now, news.ended)?;
         let active = match &mut self.standing {
             Standing::Unconfigured => return Ok(pack_bare(Code::Unconfigured)),
             Standing::Revoked => return Ok(pack_bare(Code::Revoked)),
             Standing::Active(active) => active,
         };
+        let mut packed;
+        let mut charged = false;
         if let Some(code) = active.key().and_then(|key| key.gate(generation, now)) {
-            return Ok(pack_bare(code));
+            packed = pack_bare(code);
+        } else {
+            news.count(&mut active.limiter, now);
+            let decision = active.limiter.admit(now, charge);
+            let shared = active.key().is_some_and(|key| key.owner_limited);
+            packed = pack(&active.limiter, decision, now, shared);
+            if decision == Decision::Admitted {
+                charged = charge.cost > 0;
+                leases.extend(charge.lease.map(|begin| begin.id));
+                if shared {
+                    packed.replace_range(..1, "O");
+                } else if ahead > 0 {
+                    let permits = active.limiter.permits_ahead(now, charge.cost, ahead);
+                    packed = with_permits(&packed, permits);
+                }
+            }
         }
-        news.count(&mut active.limiter, now);
-        let decision = active.limiter.admit(now, charge);
-        let shared = active.key().is_some_and(|key| key.owner_limited);
-        let mut packed = pack(&active.limiter, decision, now);
-        if decision != Decision::Admitted {
-            return Ok(packed);
-        }
-        if ahead > 0 && !shared {
-            let permits = active.limiter.permits_ahead(now, charge.cost, ahead);
-            packed = with_permits(&packed, permits);
-        }
-        if let Some(begin) = charge.lease {
-            let (counters, leases) = (active.limiter.encode(), active.limiter.leases());
+        if charged || !leases.is_empty() {
+            let (counters, all) = (active.limiter.encode(), active.limiter.leases());
             self.store
-                .put_counters_and_lease(&counters, begin.id, leases)?;
-        } else if charge.cost > 0 {
-            self.store.put_counters(&active.limiter.encode())?;
-        }
-        self.tell_later(now);
-        if shared {
-            packed.replace_range(..1, "O");
+                .put_counters_and_leases(&counters, &leases, all)?;
+            self.tell_later(now);
         }
         Ok(packed)
     }
@@ -358,13 +292,15 @@ impl LimiterObject {
 }
 
 /// What an isolate decided by itself since it asked last.
-struct News {
+struct News<'a> {
     refused: u32,
     letter: u32,
     used: u32,
+    /// Requests with audio that have ended, a line each (see [`ends`]).
+    ended: &'a str,
 }
 
-impl News {
+impl News<'_> {
     fn count(&self, limiter: &mut LimiterState, now: UnixMs) {
         let code = char::from_u32(self.letter).and_then(Code::from_letter);
         if let (1.., Some(outcome)) = (self.refused, code.and_then(Code::outcome)) {

@@ -23,6 +23,7 @@ static_strings! {
     CHARGE = "UPDATE held SET value=?1 WHERE name='counters'";
     PUT = "INSERT INTO held VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=excluded.value";
     CHARGE_LEASE = "INSERT INTO held VALUES('counters',?1),(?2,?3) ON CONFLICT(name) DO UPDATE SET value=excluded.value";
+    CHARGE_LEASES = "INSERT INTO held VALUES('counters',?1),(?2,?3),(?4,?5) ON CONFLICT(name) DO UPDATE SET value=excluded.value";
     CLEAR_LEASES = "DELETE FROM held WHERE name>='lease:' AND name<'lease;' AND value='-'";
     DELETE = "DELETE FROM held WHERE name=?1";
     NEWS = "SELECT name, value FROM held WHERE name>='news:' AND name<'news;' ORDER BY name LIMIT 100";
@@ -168,28 +169,36 @@ impl Store {
         self.put("held", &json)
     }
 
-    /// Counters and the lease of one request, as it is among `leases`, in one statement: statements are what
-    /// an upload costs here. One that has ended is marked so; [`clear_leases`](Self::clear_leases) takes it away.
-    pub(crate) fn put_counters_and_lease(
+    /// Counters and the leases of these requests, as they are among `leases`; the counters and the last two of
+    /// them in one statement: statements are what an upload costs here. One that has ended is marked so;
+    /// [`clear_leases`](Self::clear_leases) takes it away.
+    pub(crate) fn put_counters_and_leases(
         &mut self,
         counters: &[u8],
-        id: &str,
+        ids: &[&str],
         leases: &Leases,
     ) -> Result<(), JsValue> {
-        self.create()?;
+        let row = |id: &&str| (format!("lease:{id}"), stored_lease(leases, id));
+        let (rest, last_two) = ids.split_at(ids.len().saturating_sub(2));
+        for (name, value) in rest.iter().map(row) {
+            self.put(&name, &value)?;
+        }
+        match last_two.iter().map(row).collect::<Vec<_>>().as_slice() {
+            [(name, value), (other, of_other), ..] => {
+                self.create()?;
+                CHARGE_LEASES.with(|charge| {
+                    self.sql
+                        .exec_bytes_texts(charge, counters, name, value, other, of_other)
+                })?;
+            }
+            [(name, value)] => {
+                self.create()?;
+                CHARGE_LEASE
+                    .with(|charge| self.sql.exec_bytes_name_text(charge, counters, name, value))?;
+            }
+            [] => return self.put_counters(counters),
+        }
         self.has_counters = true;
-        let name = format!("lease:{id}");
-        let value = leases.get(id).map_or_else(
-            || ENDED.to_owned(),
-            |lease| {
-                let Lease { at, expires, cost } = lease;
-                format!("{} {} {cost}", at.0, expires.0)
-            },
-        );
-        CHARGE_LEASE.with(|charge| {
-            self.sql
-                .exec_bytes_name_text(charge, counters, &name, &value)
-        })?;
         Ok(())
     }
 
@@ -310,6 +319,13 @@ impl Store {
         DELETE.with(|delete| self.sql.exec_name(delete, name))?;
         Ok(())
     }
+}
+
+fn stored_lease(leases: &Leases, id: &str) -> String {
+    leases.get(id).map_or_else(
+        || ENDED.to_owned(),
+        |lease| format!("{} {} {}", lease.at.0, lease.expires.0, lease.cost),
+    )
 }
 
 fn read_lease(text: &str) -> Option<Lease> {

@@ -95,7 +95,7 @@ impl KeyObjects for Runtime<'_> {
         cost: u32,
     ) -> Result<String, PortError> {
         let port = ("limiter", "LIMITER");
-        let admit = json!([cost, record.generation, 0, 0, 0, 0]);
+        let admit = json!([cost, record.generation, 0, 0, 0, 0, ""]);
         let packed = self.ask(port, &record.id, "admit", &admit).await?;
         if Answer::read(&packed, UnixMs(0)) != Some(Answer::Bare(Code::Unconfigured)) {
             return Ok(packed);

@@ -2,7 +2,7 @@
 //!
 //! JavaScript waits, Rust decides. Each export is one synchronous step between two waits of `js/entry.js`
 //! and answers a `Response`, or the number of what it needs next. What a step must know is handed over
-//! again: nothing of a request stays in wasm memory while it waits.
+//! again: nothing of a request stays in wasm memory while it waits (but see [`edge_core::on_the_way`]).
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -22,8 +22,9 @@ use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
 use crate::clock::unix_ms;
-use crate::deployment::{Deployment, KnownKey, deployment};
+use crate::deployment::{Deployment, Errand, KnownKey, deployment};
 use crate::glue::{self, Call};
+use crate::limiter_client::Word;
 use crate::router::{Parts, Route};
 use crate::{admin, forward, limiter_client, models, reply};
 
@@ -90,15 +91,10 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
 /// After [`Step::LookUp`]: the record's text, `None` where there is none. After [`Step::LookUpPlan`] the
 /// same, and the plan's text, empty where there is none.
 #[wasm_bindgen(js_name = lookedUp)]
-pub fn looked_up(
-    call: &Call,
-    parts: &str,
-    record: Option<JsString>,
-    plan: Option<String>,
-    now: f64,
-) -> JsValue {
+pub fn looked_up(call: &Call, record: Option<JsString>, plan: Option<String>, now: f64) -> JsValue {
     let outcome = deployment(call).and_then(|deployment| {
-        let parts = Parts::read(parts);
+        let parts = call.parts();
+        let parts = Parts::read(&parts);
         let now = unix_ms(now);
         let hash = presented(&deployment, &parts)?;
         let Some(text) = record else {
@@ -127,34 +123,54 @@ pub fn looked_up(
     settle(call, outcome)
 }
 
-/// After [`Step::Admit`] or [`Step::Configure`]: the first letter of the limiter's answer.
+/// After [`Step::Admit`] or [`Step::Configure`]: the first letter of the limiter's answer, and the ticket that
+/// [`with_key`] gave.
 #[wasm_bindgen]
-pub fn admitted(call: &Call, parts: &str, letter: u32, configured: bool, now: f64) -> JsValue {
+pub fn admitted(call: &Call, ticket: u32, letter: u32, configured: bool, now: f64) -> JsValue {
     let outcome = deployment(call).and_then(|deployment| {
-        let parts = Parts::read(parts);
         let now = unix_ms(now);
-        let key = match find(&deployment, &parts, now)? {
-            Cached::Found(key) => key,
-            // Memory forgot it while the limiter was asked: the call has kept the record.
-            Cached::Unknown | Cached::Absent => {
-                let record = read_record(&call.record())?;
-                let name = record.plan.as_deref();
-                let plan = name.and_then(|name| known_plan(&deployment, name, UnixMs(0)));
-                Rc::new(known_key(call.record(), record, plan.as_deref()))
+        let kept = deployment.on_the_way.borrow_mut().take(ticket);
+        if let Some((key, errand)) = kept {
+            let upload = matches!(errand, Errand::Audio(_));
+            if limiter_client::judge(call, &key, upload, letter, now)? == Word::Admitted {
+                return run(call, &deployment, &key, errand, now);
             }
-        };
-        let upload = matches!(Route::of(parts.path), Route::Audio(_));
-        let word = limiter_client::judge(call, &key, upload, letter, now)?;
-        if word == limiter_client::Word::Configure {
-            if configured {
-                return Err(limiter_client::unintelligible());
-            }
-            glue::set_hash(call, &presented(&deployment, &parts)?.to_hex());
-            return Ok(Next::Need(Step::Configure));
         }
-        serve(call, &deployment, &key, &parts, Route::of(parts.path), now)
+        anew(call, &deployment, letter, configured, now)
     });
     settle(call, outcome)
+}
+
+/// The same where memory kept nothing of the request: all of it is read again.
+fn anew(
+    call: &Call,
+    deployment: &Rc<Deployment>,
+    letter: u32,
+    configured: bool,
+    now: UnixMs,
+) -> Outcome {
+    let parts = call.parts();
+    let parts = Parts::read(&parts);
+    let key = match find(deployment, &parts, now)? {
+        Cached::Found(key) => key,
+        // Memory forgot it while the limiter was asked: the call has kept the record.
+        Cached::Unknown | Cached::Absent => {
+            let record = read_record(&call.record())?;
+            let name = record.plan.as_deref();
+            let plan = name.and_then(|name| known_plan(deployment, name, UnixMs(0)));
+            Rc::new(known_key(call.record(), record, plan.as_deref()))
+        }
+    };
+    let route = Route::of(parts.path);
+    let upload = matches!(route, Route::Audio(_));
+    match limiter_client::judge(call, &key, upload, letter, now)? {
+        Word::Admitted => serve(call, deployment, &key, &parts, route, now),
+        Word::Configure if configured => Err(limiter_client::unintelligible()),
+        Word::Configure => {
+            glue::set_hash(call, &presented(deployment, &parts)?.to_hex());
+            Ok(Next::Need(Step::Configure))
+        }
+    }
 }
 
 /// What an admitted request came for.
@@ -166,21 +182,37 @@ fn serve(
     route: Route<'_>,
     now: UnixMs,
 ) -> Outcome {
-    let settings = &deployment.settings;
     match route {
-        Route::Audio(scope) => {
-            forward::prepare(call, deployment, key, scope, parts.request_id, now)?;
-            Ok(Next::Need(Step::Forward))
-        }
         Route::Model(id) => {
-            let body = models::get(settings, &key.terms, id)?;
+            let body = models::get(&deployment.settings, &key.terms, id)?;
             Ok(Next::Done(reply::json(call, 200, &body)))
         }
         Route::Usage => {
             let usage = admin::own_usage(call, deployment, &key.record.id, parts.query);
             Ok(Next::Done(usage))
         }
-        _ => Ok(Next::Done(reply::models(call, key, settings)?)),
+        Route::Audio(scope) => run(call, deployment, key, Errand::Audio(scope), now),
+        _ => run(call, deployment, key, Errand::Models, now),
+    }
+}
+
+/// The same for what most requests come for.
+fn run(
+    call: &Call,
+    deployment: &Rc<Deployment>,
+    key: &KnownKey,
+    errand: Errand,
+    now: UnixMs,
+) -> Outcome {
+    match errand {
+        Errand::Audio(scope) => {
+            forward::prepare(call, deployment, key, scope, now)?;
+            Ok(Next::Need(Step::Forward))
+        }
+        Errand::Models => {
+            let answer = reply::models(call, key, &deployment.settings)?;
+            Ok(Next::Done(answer))
+        }
     }
 }
 
@@ -301,6 +333,15 @@ fn with_key(
         Route::Audio(scope) => (Some(scope), true),
         _ => (None, false),
     };
+    let errand = match route {
+        Route::Audio(scope) => Some(Errand::Audio(scope)),
+        Route::Models => Some(Errand::Models),
+        _ => None,
+    };
+    let ticket = errand.map_or(0, |errand| {
+        let mut on_the_way = deployment.on_the_way.borrow_mut();
+        on_the_way.keep((Rc::clone(&key), errand))
+    });
     let lease_ms = deployment
         .settings
         .request_timeout_seconds
@@ -321,6 +362,7 @@ fn with_key(
         } else {
             0
         },
+        ticket,
     );
     if deployment.settings.cors && !key.record.allowed_origins.is_empty() {
         let origin = glue::header(call, "origin");

@@ -3,6 +3,7 @@
 use e2e::edge::{Edge, Key};
 use e2e::upstream::{Down, Upstream};
 use e2e::{until, within};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -323,4 +324,34 @@ async fn a_key_over_its_limit_can_still_ask_what_it_used() {
         let total = usage.send().await.expect(200).json()["total"].take();
         assert_eq!(total["outcomes"]["served"], 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_an_upload_that_no_limit_hangs_on_is_known_to_the_keys_next_request() {
+    let mut host = Upstream::start().await;
+    let edge = Edge::builder().upstream(&host.url()).start().await;
+    let key = edge.any_key().await;
+    for count in 1..=3_u64 {
+        let client = upload(&edge, &key);
+        let mut arrival = host.next().await;
+        arrival.whole_body().await;
+        arrival.reply(200, &[TEXT, ("x-audio-seconds", "2.5")], "words");
+        client.await.unwrap().expect(200);
+        let usage = own_usage(&edge, &key).await;
+        assert_eq!(usage["outcomes"]["served"], count, "{usage}");
+        assert_eq!(usage["audio_seconds"], 2.5 * count as f64, "{usage}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ends_that_no_request_takes_along_are_told_all_the_same_and_once() {
+    let host = Upstream::start().await.answer_all("words");
+    let edge = Edge::builder().upstream(host.url()).start().await;
+    let key = edge.any_key().await;
+    let all = join_all((0..40).map(|_| edge.transcribe(&key).upload("audio").send())).await;
+    for answer in all {
+        answer.expect(200);
+    }
+    until_under_way(&edge, &key, 0).await;
+    assert_eq!(own_usage(&edge, &key).await["outcomes"]["served"], 40);
 }

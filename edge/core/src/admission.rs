@@ -106,14 +106,21 @@ pub fn pack_bare(code: Code) -> String {
     code.letter().to_string()
 }
 
-/// The answer of `state` after `decision` at `now`.
-pub fn pack(state: &LimiterState, decision: Decision, now: UnixMs) -> String {
+/// The letter of an admission, in the field of a refusal's unit, whose end may be told a little later:
+/// see [`LimiterState::ends_may_wait`].
+const END_MAY_WAIT: &str = "w";
+
+/// The answer of `state` after `decision` at `now`. `shared`: others are to agree, and to hear of the end.
+pub fn pack(state: &LimiterState, decision: Decision, now: UnixMs, shared: bool) -> String {
     let rule = |by: By| match by {
         By::Limit(index) => state.limits().get(index).map(|limit| limit.rule),
         By::Credits => None,
     };
     let (code, wait_ms, name, unit) = match decision {
-        Decision::Admitted => (Code::Admitted, 0, "", None),
+        Decision::Admitted if !shared && state.ends_may_wait() => {
+            (Code::Admitted, 0, "", END_MAY_WAIT)
+        }
+        Decision::Admitted => (Code::Admitted, 0, "", ""),
         Decision::Refused { by, until } => {
             let code = match (by, rule(by)) {
                 (By::Credits, _) => Code::CreditsUsedUp,
@@ -122,7 +129,7 @@ pub fn pack(state: &LimiterState, decision: Decision, now: UnixMs) -> String {
                 (_, Some(Rule::Concurrency { .. }) | None) => Code::ConcurrencyLimited,
             };
             let unit = rule(by).and_then(|rule| rule.unit());
-            (code, wait(until, now), state.name(by), unit)
+            (code, wait(until, now), state.name(by), unit_letter(unit))
         }
     };
     // What counts over time; how many run at once is no quota (draft, 2.1).
@@ -140,7 +147,7 @@ pub fn pack(state: &LimiterState, decision: Decision, now: UnixMs) -> String {
     out.push(SEPARATOR);
     out.push_str(name);
     out.push(SEPARATOR);
-    out.push_str(unit_letter(unit));
+    out.push_str(unit);
     for unit in [Unit::Requests, Unit::AudioSeconds] {
         let of_unit = |(_, rule): &&(Standing, Option<Rule>)| {
             rule.is_some_and(|rule| rule.unit() == Some(unit))
@@ -384,8 +391,8 @@ mod tests {
         let mut state = state();
         let decision = state.admit(NOW, Charge::plain(1));
         assert_eq!(
-            pack(&state, decision, NOW),
-            "A\n0\n\n\n2\n1\n1m1s\n\n\n\n\"minute\";q=2;w=60, \"day\";q=1000;w=86400\n\
+            pack(&state, decision, NOW, false),
+            "A\n0\n\nw\n2\n1\n1m1s\n\n\n\n\"minute\";q=2;w=60, \"day\";q=1000;w=86400\n\
              \"minute\";r=1;t=61, \"day\";r=999;t=35160"
         );
     }
@@ -403,7 +410,7 @@ mod tests {
         let mut state = LimiterState::new(limits, Some(&credits), NOW);
         let decision = state.admit(NOW, Charge::plain(1));
         assert_eq!(
-            pack(&state, decision, NOW),
+            pack(&state, decision, NOW, false),
             "A\n0\n\n\n\n\n\n3600\n3600\n9h46m0s\n\"credits\";q=6, \"day\";q=3600;w=86400\n\
              \"credits\";r=6;t=0, \"day\";r=3600;t=35160"
         );
@@ -414,7 +421,7 @@ mod tests {
         let mut state = state();
         state.admit(NOW, Charge::plain(2));
         let decision = state.admit(NOW, Charge::plain(1));
-        let packed = pack(&state, decision, NOW);
+        let packed = pack(&state, decision, NOW, false);
         let Some(Answer::Refused(refusal)) = Answer::read(&packed, NOW) else {
             panic!("{packed}");
         };
@@ -454,7 +461,7 @@ mod tests {
         ] {
             let mut state = LimiterState::new(limits, credits.as_ref(), NOW);
             state.admit(NOW, upload);
-            let packed = pack(&state, state.clone().admit(NOW, upload), NOW);
+            let packed = pack(&state, state.clone().admit(NOW, upload), NOW, false);
             let Some(Answer::Refused(refusal)) = Answer::read(&packed, NOW) else {
                 panic!("{packed}");
             };
@@ -467,7 +474,7 @@ mod tests {
     fn permits_travel_in_the_answer_of_an_admission() {
         let mut state = state();
         let decision = state.admit(NOW, Charge::plain(1));
-        let packed = pack(&state, decision, NOW);
+        let packed = pack(&state, decision, NOW, false);
         assert_eq!(permits(&packed), Permits::default());
         let ahead = Permits {
             count: 7,

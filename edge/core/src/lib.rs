@@ -17,6 +17,7 @@ pub mod key_state;
 pub mod lease;
 pub mod limit;
 pub mod limiter;
+pub mod on_the_way;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod plan;

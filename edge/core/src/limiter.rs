@@ -134,6 +134,12 @@ impl LimiterState {
         &self.usage
     }
 
+    /// Whether the end of a served request may be told a little later: no limit hangs on it, only usage.
+    pub fn ends_may_wait(&self) -> bool {
+        let counts_requests = |limit: &Limit| limit.rule.unit() == Some(Unit::Requests);
+        self.limits.iter().all(counts_requests)
+    }
+
     /// Requests under way.
     pub const fn leases(&self) -> &Leases {
         &self.leases

@@ -347,7 +347,7 @@ impl KeyObjects for Memory {
                 return pack_bare(code);
             }
             let decision = limiter.admit(now, Charge::plain(u64::from(cost)));
-            pack(limiter, decision, now)
+            pack(limiter, decision, now, false)
         })
     }
 
