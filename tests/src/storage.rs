@@ -32,7 +32,7 @@ impl Edge {
     }
 
     /// How often requests to the first isolate asked KV for this operation, with
-    /// [`Builder::watch_bindings`](crate::edge::Builder::count_kv).
+    /// [`Builder::watch_bindings`](crate::edge::Builder::watch_bindings).
     pub async fn kv_calls(&self, operation: &str) -> u64 {
         let counted = self.get("/__bindings").into_inner().send().await;
         let counted = counted.unwrap_or_else(|error| panic!("no count: {error}"));
