@@ -53,6 +53,8 @@ class Call {
   /** What goes to a host, and what came back. */
   outgoing = null;
   upstream = null;
+  /** Audio that a host says it has heard, while its answer streams. */
+  heardMs = 0;
   code = "";
   cause = "";
 

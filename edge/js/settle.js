@@ -12,7 +12,7 @@ const MAY_WAIT = "w";
 export async function endOf(call) {
   const ended = new Promise((end) => (call.end = end));
   const status = await ended;
-  const audioMs = Math.round(1000 * Number(call.upstream?.headers.get("x-audio-seconds") ?? 0)) || 0;
+  const audioMs = call.heardMs || milliseconds(call.upstream?.headers.get("x-audio-seconds"));
   const bytes = Number(call.request.headers.get("content-length") ?? 0) || 0;
   const measured = [status, audioMs, bytes, Date.now() - call.start];
   if (status < 300 && call.permitAt === 0 && call.packed.split("\n", 4)[3] === MAY_WAIT) {
@@ -33,7 +33,31 @@ export async function endOf(call) {
   }
 }
 
+const milliseconds = (seconds) => Math.round(1000 * Number(seconds ?? 0)) || 0;
+
 const GONE = 499;
+
+/** How a comment among the events begins that says how much audio was heard so far (inference/api/src/render.rs). */
+const HEARD = ": x-audio-seconds ";
+/** Longer than such a comment. */
+const MOST_OF_LINE = 64;
+
+/** Hands an answer's events on as they are, and notes what was heard: of one that ends early that is charged. */
+function listening(call) {
+  const decoder = new TextDecoder();
+  let begun = "";
+  return new TransformStream({
+    transform(chunk, controller) {
+      controller.enqueue(chunk);
+      const lines = (begun + decoder.decode(chunk, { stream: true })).split("\n");
+      // Of a line only its beginning matters, and it may be long.
+      begun = lines.pop().slice(0, MOST_OF_LINE);
+      for (const line of lines) {
+        if (line.startsWith(HEARD)) call.heardMs = milliseconds(line.slice(HEARD.length)) || call.heardMs;
+      }
+    },
+  });
+}
 
 /**
  * Says when a request has ended. An answer in one piece has ended when it is there; one that streams ends
@@ -46,11 +70,12 @@ export function settle(call, response) {
     call.end(response.status);
     return response;
   }
-  // Native on both sides: no byte passes through JavaScript.
-  const { readable, writable } = new IdentityTransformStream();
+  const { readable, writable } = listening(call);
+  const { signal } = call.request;
   response.body.pipeTo(writable).then(
-    () => call.end(response.status),
-    () => call.end(call.request.signal.aborted ? GONE : 502),
+    // What is cut off by the caller's leaving may look like an end.
+    () => call.end(signal.aborted ? GONE : response.status),
+    () => call.end(signal.aborted ? GONE : 502),
   );
   return new Response(readable, response);
 }

@@ -13,6 +13,10 @@ use inference_api::signature::{Secret, SecretError};
 /// Most bytes a file may be allowed to have: what Cloudflare lets through on its common plans.
 const MOST_FILE_BYTES: u64 = 100_000_000;
 
+/// Below it the model lacks context, above it there is no room left for the silence after a piece.
+const SHORTEST_PIECE: Duration = Duration::from_secs(5);
+const LONGEST_PIECE: Duration = Duration::from_secs(28);
+
 /// Transcribes speech with Whisper, over HTTP.
 #[derive(Debug, Parser)]
 #[command(name = "inference", version, args_conflicts_with_subcommands = true)]
@@ -98,7 +102,7 @@ pub struct Config {
     #[arg(long, env = "INFERENCE_MAX_FILE_BYTES", value_name = "BYTES", default_value_t = 25 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(1..=MOST_FILE_BYTES))]
     pub max_file_bytes: u64,
 
-    /// Longest audio, in seconds. An hour takes 230 MB of memory while it is transcribed.
+    /// Longest audio, in seconds. It is decoded and transcribed piece by piece: its length takes no memory.
     #[arg(long = "max-audio-seconds", env = "INFERENCE_MAX_AUDIO_SECONDS", value_name = "SECONDS", default_value = "7200", value_parser = seconds)]
     pub max_audio: Duration,
 
@@ -145,6 +149,12 @@ pub struct Config {
         default_value = "auto"
     )]
     pub fit_context: FitContext,
+
+    /// Longest piece that audio is cut in, at a pause, in seconds: shorter ones spread a recording better over
+    /// the states and let others in between, longer ones fill a GPU better. 28 is the most that the model hears
+    /// at once.
+    #[arg(long = "piece-seconds", env = "INFERENCE_PIECE_SECONDS", value_name = "SECONDS", default_value = "15", value_parser = piece)]
+    pub piece: Duration,
 
     /// Flash attention: on for a GPU, off for a CPU if not given.
     #[arg(long, env = "INFERENCE_FLASH_ATTENTION", value_name = "BOOL")]
@@ -219,6 +229,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err("must be above 0".to_owned());
     }
     Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
+}
+
+fn piece(text: &str) -> Result<Duration, String> {
+    let piece = seconds(text)?;
+    if (SHORTEST_PIECE..=LONGEST_PIECE).contains(&piece) {
+        Ok(piece)
+    } else {
+        Err("must be within 5 and 28".to_owned())
+    }
 }
 
 /// Why the service does not start with these settings.
@@ -324,6 +343,8 @@ mod tests {
             ["--header-timeout", "0"],
             ["--header-timeout", "NaN"],
             ["--max-audio-seconds", "inf"],
+            ["--piece-seconds", "4"],
+            ["--piece-seconds", "29"],
             ["--edge-signing-secrets", "short"],
         ] {
             assert!(

@@ -258,6 +258,12 @@ impl Error {
         }
     }
 
+    /// As the caller is told.
+    pub fn envelope(&self) -> Envelope {
+        let kind = self.kind();
+        Envelope::new(self.to_string(), kind.r#type, self.param(), kind.code)
+    }
+
     /// An error of the service itself.
     #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
     pub(crate) fn internal(cause: impl ToString) -> Self {
@@ -289,8 +295,7 @@ impl From<AudioError> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let kind = self.kind();
-        let envelope = Envelope::new(self.to_string(), kind.r#type, self.param(), kind.code);
-        let mut response = Response::new(Body::from(envelope.to_json()));
+        let mut response = Response::new(Body::from(self.envelope().to_json()));
         *response.status_mut() = kind.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

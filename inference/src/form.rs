@@ -5,7 +5,7 @@
 
 use inference_api::language::Language;
 use inference_api::render::ResponseFormat;
-use inference_api::transcript::Task;
+use inference_api::transcript::{Task, Transcript};
 use serde::Deserialize;
 
 use crate::backend::DecodeOptions;
@@ -160,6 +160,18 @@ impl Asked {
         };
         chunking(form)?;
         Ok((asked, model))
+    }
+
+    /// A transcript in which nothing is said yet.
+    pub(crate) fn empty_transcript(&self, task: Task) -> Transcript {
+        Transcript {
+            task,
+            language: self.options.language.unwrap_or(Language::ENGLISH),
+            duration: 0.0,
+            segments: Vec::new(),
+            words: self.options.words.then(Vec::new),
+            logprobs: self.options.logprobs.then(Vec::new),
+        }
     }
 }
 

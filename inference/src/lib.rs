@@ -16,10 +16,12 @@ mod pool;
 mod queue;
 mod registry;
 mod routes;
+mod scheduler;
 pub mod server;
 mod service;
 mod spool;
 pub mod telemetry;
+mod ticket;
 mod upload;
 
 pub use error::{Error, Kind};

@@ -11,8 +11,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crate::backend::{Backend, BackendError, Session};
-use crate::queue::{Finished, Outcome, Queue, Task};
+use crate::backend::{Backend, BackendError, Session, Speech};
+use crate::queue::{Finished, Outcome, Queue};
 
 /// Room for whisper.cpp's recursion over a prompt, and then some.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -31,7 +31,7 @@ impl Pool {
         threads: usize,
     ) -> Result<Self, BackendError> {
         let mut pool = Self {
-            queue: Arc::new(Queue::default()),
+            queue: Queue::new(threads),
             threads: Vec::with_capacity(threads),
         };
         for number in 0..threads {
@@ -97,35 +97,36 @@ impl Worker {
 
     fn serve(&mut self, queue: &Queue) {
         while let Some(task) = queue.take() {
-            let Task {
-                ref job,
-                ref abort,
-                entered,
-                ..
-            } = task;
-            let waited = entered.elapsed();
+            let piece = &task.piece;
+            let model = piece.wanted.model;
+            let mut options = piece.wanted.options.clone();
+            options.language = options.language.or(piece.language);
+            let speech = Speech {
+                samples: &piece.samples,
+                is_whole: piece.is_whole,
+            };
+            let waited = task.entered.elapsed();
             let started = Instant::now();
             let outcome: Outcome = self
-                .session(job.model)
+                .session(model)
                 .and_then(|session| {
                     // A panic costs this run and this session, no other.
                     catch_unwind(AssertUnwindSafe(|| {
-                        session.transcribe(&job.samples, &job.options, abort)
+                        session.transcribe(speech, &options, &task.abort)
                     }))
                     .unwrap_or_else(|_| Err(BackendError::SessionLost("a panic".into())))
                 })
                 .map(|decoded| Finished {
                     decoded,
+                    start: piece.start,
                     waited,
                     ran: started.elapsed(),
                 });
             if let Err(BackendError::SessionLost(cause)) = &outcome {
-                tracing::error!(cause, model = job.model, "a session is lost");
-                self.sessions[job.model] = None;
+                tracing::error!(cause, model, "a session is lost");
+                self.sessions[model] = None;
             }
-            queue.finished(outcome.as_ref().ok().map(|f| f.ran));
-            // The caller may have gone.
-            let _ = task.reply.send(outcome);
+            task.ended(queue, outcome);
         }
     }
 
@@ -145,24 +146,17 @@ mod tests {
     use super::*;
     use crate::backend::fake::{FakeBackend, Gate};
     use crate::backend::{Abort, DecodeOptions, Decoded};
-    use crate::queue::Job;
+    use crate::queue::tests::{chunk, flow, wanted};
+    use crate::ticket::Failed;
     use inference_api::language::Language;
-    use inference_api::transcript::Task as Asked;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn job(model: usize, samples: usize) -> Job {
-        Job {
-            model,
-            samples: vec![0.0; samples],
-            options: DecodeOptions {
-                task: Asked::Transcribe,
-                language: None,
-                prompt: None,
-                temperature: 0.0,
-                words: false,
-                logprobs: false,
-            },
-        }
+    /// One piece of so many samples for a model; what the queue says of it.
+    async fn run(pool: &Pool, model: usize, samples: usize) -> Result<String, Failed> {
+        let (mut ticket, mut feeder) = pool.queue().open(flow("a"), wanted(model));
+        feeder.push(chunk(0, samples)).unwrap();
+        let part = ticket.part().await.unwrap()?;
+        Ok(part.segments[0].text.clone())
     }
 
     #[derive(Default)]
@@ -188,7 +182,7 @@ mod tests {
     impl Session for PanickingSession {
         fn transcribe(
             &mut self,
-            _: &[f32],
+            _: Speech<'_>,
             _: &DecodeOptions,
             _: &Abort,
         ) -> Result<Decoded, BackendError> {
@@ -203,12 +197,12 @@ mod tests {
         let backends: [Arc<dyn Backend>; 2] = [bad.clone(), good];
         let pool = Pool::start(&backends, 1).unwrap();
         for _ in 0..2 {
-            let outcome = pool.queue().submit(job(0, 10)).outcome().await;
-            assert!(matches!(outcome, Err(BackendError::SessionLost(_))));
+            let outcome = run(&pool, 0, 10).await;
+            let lost = matches!(outcome, Err(Failed::Backend(BackendError::SessionLost(_))));
+            assert!(lost, "{outcome:?}");
         }
         assert_eq!(bad.sessions.load(Ordering::Relaxed), 2);
-        let finished = pool.queue().submit(job(1, 10)).outcome().await.unwrap();
-        assert_eq!(finished.decoded.segments[0].text, " 10 samples");
+        assert_eq!(run(&pool, 1, 10).await.unwrap(), " 10 samples");
         assert_eq!(pool.queue().load().running, 0);
     }
 
@@ -217,10 +211,15 @@ mod tests {
         let backends: [Arc<dyn Backend>; 1] =
             [Arc::new(FakeBackend::new(Arc::new(Gate::default())))];
         let pool = Pool::start(&backends, 2).unwrap();
-        let tickets: Vec<_> = (0..8).map(|_| pool.queue().submit(job(0, 5))).collect();
+        let mut tickets = Vec::new();
+        for _ in 0..8 {
+            let (ticket, mut feeder) = pool.queue().open(flow("a"), wanted(0));
+            feeder.push(chunk(0, 5)).unwrap();
+            tickets.push((ticket, feeder));
+        }
         drop(pool);
-        for ticket in tickets {
-            assert!(ticket.outcome().await.is_ok());
+        for (mut ticket, _feeder) in tickets {
+            assert!(ticket.part().await.unwrap().is_ok());
         }
     }
 }

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use inference_audio::VoiceDetector;
 use inference_models::directory::directory_or_default;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -21,7 +22,7 @@ use crate::backend::whisper::{Whisper, WhisperSettings};
 use crate::backend::{BackendError, LoadedModel};
 use crate::config::{Config, ConfigError};
 use crate::routes::router;
-use crate::service::Service;
+use crate::service::{Ear, Service};
 
 /// Read and write buffer of a connection, at most. Also the largest request head.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -87,23 +88,26 @@ impl Server {
         let models = tokio::task::spawn_blocking(move || load_models(&loading))
             .await
             .map_err(|e| BackendError::Load(e.to_string()))??;
-        Self::new(listener, config, models)
+        let ear: Ear = || Box::new(VoiceDetector::default());
+        Self::new(listener, config, models, ear)
     }
 
-    /// As [`Server::start`], with backends of the caller's making.
+    /// As [`Server::start`], with backends of the caller's making, for which everything is speech.
     #[cfg(any(test, feature = "test-support"))]
     pub async fn start_with(
         config: &Config,
         models: Vec<LoadedModel>,
     ) -> Result<Self, ServerError> {
         config.check()?;
-        Self::new(listen(config.listen).await?, config, models)
+        let ear: Ear = || Box::new(crate::backend::fake::HearsAll);
+        Self::new(listen(config.listen).await?, config, models, ear)
     }
 
     fn new(
         listener: TcpListener,
         config: &Config,
         models: Vec<LoadedModel>,
+        ear: Ear,
     ) -> Result<Self, ServerError> {
         let address = listener.local_addr().map_err(|cause| ServerError::Listen {
             address: config.listen,
@@ -112,7 +116,7 @@ impl Server {
         let server = Self {
             listener,
             address,
-            service: Arc::new(Service::new(config, models)?),
+            service: Arc::new(Service::new(config, models, ear)?),
             settings: ConnectionSettings {
                 header_timeout: config.header_timeout,
                 stall_timeout: config.stall_timeout,

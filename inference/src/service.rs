@@ -5,38 +5,38 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use inference_audio::Limits;
+use inference_audio::chunks::Voice;
 use serde::Serialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::admission::Admission;
 use crate::auth::Authenticator;
 use crate::backend::{BackendError, LoadedModel};
 use crate::config::Config;
-use crate::error::Error;
 use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::telemetry::{Gauged, Metrics, resident_bytes};
 use crate::upload::Bounds;
 
-/// Decoded clips kept for each state: the one it works on, and the next, so that it never waits for
-/// a decoder. Decoded audio is the largest thing in memory, so this is its bound.
-const CLIPS_PER_STATE: usize = 2;
 /// `Retry-After` is within these.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
+
+/// Makes a judge of speech for one recording.
+pub(crate) type Ear = fn() -> Box<dyn Voice>;
 
 /// The service's shared parts.
 pub(crate) struct Service {
     pub(crate) auth: Authenticator,
     pub(crate) registry: Registry,
     pub(crate) admission: Arc<Admission>,
-    /// One for each decoded clip there may be.
-    clips: Semaphore,
-    waiting_for_clip: AtomicUsize,
     pub(crate) pool: Pool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) bounds: Bounds,
     pub(crate) limits: Limits,
+    /// Longest piece that a recording is cut in.
+    pub(crate) longest_piece: Duration,
+    /// Makes what hears whether somebody speaks.
+    pub(crate) ear: Ear,
     pub(crate) request_timeout: Duration,
     pub(crate) connections: AtomicUsize,
     memory_mark: u64,
@@ -49,7 +49,9 @@ pub(crate) struct LoadReport {
     permits_free: usize,
     permits_total: u32,
     uploads: usize,
+    /// Pieces of audio that wait, and how long they are together.
     queue_waiting: usize,
+    queue_audio_ms: u64,
     states_busy: usize,
     states_total: usize,
     /// How long a request that came now would wait, in milliseconds.
@@ -58,7 +60,11 @@ pub(crate) struct LoadReport {
 }
 
 impl Service {
-    pub(crate) fn new(config: &Config, models: Vec<LoadedModel>) -> Result<Self, BackendError> {
+    pub(crate) fn new(
+        config: &Config,
+        models: Vec<LoadedModel>,
+        ear: Ear,
+    ) -> Result<Self, BackendError> {
         let registry = Registry::new(models);
         let pool = Pool::start(&registry.backends(), config.state_count())?;
         let permits = u32::try_from(pool.threads() + config.queue_length).unwrap_or(u32::MAX);
@@ -70,8 +76,6 @@ impl Service {
             auth: Authenticator::new(secrets, config.dev_insecure, config.request_timeout),
             registry,
             admission: Admission::new(permits),
-            clips: Semaphore::new(pool.threads() * CLIPS_PER_STATE),
-            waiting_for_clip: AtomicUsize::new(0),
             pool,
             metrics: Arc::new(Metrics::new().map_err(|e| BackendError::Load(e.to_string()))?),
             bounds: Bounds {
@@ -85,18 +89,13 @@ impl Service {
                 max_duration: config.max_audio,
                 ..Limits::default()
             },
+            longest_piece: config.piece,
+            ear,
             request_timeout: config.request_timeout,
             connections: AtomicUsize::new(0),
             memory_mark: config.memory_mark_mib * 1024 * 1024,
             draining: AtomicBool::new(false),
         })
-    }
-
-    /// Waits for room for one more decoded clip, first come, first served.
-    pub(crate) async fn clip(&self) -> Result<SemaphorePermit<'_>, Error> {
-        let _waiting = Waiting::one(&self.waiting_for_clip);
-        // The semaphore is never closed.
-        self.clips.acquire().await.map_err(Error::internal)
     }
 
     /// From now on the service is not ready and takes nothing on.
@@ -119,7 +118,7 @@ impl Service {
         }
     }
 
-    /// How long a request that came now would wait for a state, by the mean of the last runs.
+    /// How long a request that came now would wait for a state, by the mean of the last requests.
     fn expected_wait(&self) -> Duration {
         let load = self.pool.queue().load();
         let taken = (self.admission.total() as usize).saturating_sub(self.admission.free());
@@ -128,14 +127,15 @@ impl Service {
         let before =
             u32::try_from(taken.saturating_sub(states) / states.max(1)).unwrap_or(u32::MAX);
         let current = u32::from(taken >= states);
-        load.mean_run.saturating_mul(before.saturating_add(current))
+        load.mean_service
+            .saturating_mul(before.saturating_add(current))
     }
 
-    /// When a refused caller is likely to find a permit: after the next run has ended.
+    /// When a refused caller is likely to find a permit: after the next request has ended.
     pub(crate) fn retry_after(&self) -> Duration {
         let load = self.pool.queue().load();
         let states = u32::try_from(self.pool.threads().max(1)).unwrap_or(u32::MAX);
-        (load.mean_run / states).clamp(SHORTEST_RETRY, LONGEST_RETRY)
+        (load.mean_service / states).clamp(SHORTEST_RETRY, LONGEST_RETRY)
     }
 
     pub(crate) fn load(&self) -> LoadReport {
@@ -144,7 +144,8 @@ impl Service {
             permits_free: self.admission.free(),
             permits_total: self.admission.total(),
             uploads: self.admission.uploads(),
-            queue_waiting: queue.waiting + self.waiting_for_clip.load(Ordering::Relaxed),
+            queue_waiting: queue.waiting,
+            queue_audio_ms: u64::try_from(queue.waiting_audio.as_millis()).unwrap_or(u64::MAX),
             states_busy: queue.running,
             states_total: self.pool.threads(),
             queue_ms: u64::try_from(self.expected_wait().as_millis()).unwrap_or(u64::MAX),
@@ -163,21 +164,5 @@ impl Service {
             resident_bytes: resident_bytes(),
             draining: load.draining,
         }
-    }
-}
-
-/// One who waits, counted until dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn one(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

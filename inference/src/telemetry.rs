@@ -2,9 +2,10 @@
 //!
 //! Neither ever holds a secret, a prompt or a word of a transcript.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::ticket::Measured;
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder,
@@ -149,6 +150,35 @@ impl Metrics {
     }
 }
 
+/// What the stages of a request measure, shared by its record and an answer that streams.
+#[derive(Clone, Default)]
+pub(crate) struct Meter(Arc<Mutex<Metered>>);
+
+#[derive(Default)]
+struct Metered {
+    measured: Measured,
+    /// Why a streamed answer ended early: its code, and the cause for the log.
+    failed: Option<(&'static str, Option<String>)>,
+}
+
+impl Meter {
+    pub(crate) fn set(&self, measured: Measured) {
+        self.lock().measured = measured;
+    }
+
+    pub(crate) fn fail(&self, code: &'static str, cause: Option<&str>) {
+        self.lock().failed = Some((code, cause.map(str::to_owned)));
+    }
+
+    pub(crate) fn measured(&self) -> Measured {
+        self.lock().measured
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Metered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What is known of one request; becomes its log line, and counts, when it is dropped.
 pub(crate) struct Record {
     metrics: Arc<Metrics>,
@@ -159,11 +189,7 @@ pub(crate) struct Record {
     pub(crate) owner: Option<String>,
     pub(crate) model: String,
     pub(crate) bytes: u64,
-    pub(crate) audio: Option<Duration>,
-    pub(crate) queue: Option<Duration>,
-    pub(crate) decode: Option<Duration>,
-    pub(crate) inference: Option<Duration>,
-    pub(crate) full_window: bool,
+    pub(crate) meter: Meter,
     pub(crate) cause: Option<String>,
     answer: Option<(u16, &'static str)>,
     sent: bool,
@@ -180,11 +206,7 @@ impl Record {
             owner: None,
             model: String::new(),
             bytes: 0,
-            audio: None,
-            queue: None,
-            decode: None,
-            inference: None,
-            full_window: false,
+            meter: Meter::default(),
             cause: None,
             answer: None,
             sent: false,
@@ -208,19 +230,19 @@ impl Record {
             .inc();
         m.latency.observe(self.began.elapsed().as_secs_f64());
         m.upload_bytes.inc_by(self.bytes);
-        if let Some(audio) = self.audio {
-            m.audio_seconds.inc_by(audio.as_secs_f64());
-        }
+        let measured = self.meter.measured();
+        m.audio_seconds.inc_by(measured.charged().as_secs_f64());
+        let ran = measured.waited.map(|_| measured.ran);
         for (histogram, time) in [
-            (&m.queue_seconds, self.queue),
-            (&m.decode_seconds, self.decode),
-            (&m.inference_seconds, self.inference),
+            (&m.queue_seconds, measured.waited),
+            (&m.decode_seconds, measured.decoding),
+            (&m.inference_seconds, ran),
         ] {
             if let Some(time) = time {
                 histogram.observe(time.as_secs_f64());
             }
         }
-        if self.full_window {
+        if measured.fell_back {
             m.full_window.inc();
         }
     }
@@ -228,11 +250,17 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let (status, code) = match self.answer {
+        let (status, mut code) = match self.answer {
             Some(answer) if self.sent => answer,
             _ => (CLIENT_CLOSED, "client_closed"),
         };
+        let failed = self.meter.lock().failed.take();
+        if let Some((failed, cause)) = failed {
+            code = failed;
+            self.cause = cause;
+        }
         self.count(status, code);
+        let measured = self.meter.measured();
         let ms = |time: Option<Duration>| time.map(|t| t.as_secs_f64() * 1000.0);
         tracing::info!(
             request_id = self.request_id,
@@ -244,11 +272,11 @@ impl Drop for Record {
             code,
             cause = self.cause,
             bytes = self.bytes,
-            audio_seconds = self.audio.map(|a| a.as_secs_f64()),
-            queue_ms = ms(self.queue),
-            decode_ms = ms(self.decode),
-            inference_ms = ms(self.inference),
-            full_window = self.full_window,
+            audio_seconds = measured.charged().as_secs_f64(),
+            queue_ms = ms(measured.waited),
+            decode_ms = ms(measured.decoding),
+            inference_ms = ms(measured.waited.map(|_| measured.ran)),
+            full_window = measured.fell_back,
             total_ms = ms(Some(self.began.elapsed())),
             "request"
         );
@@ -279,7 +307,10 @@ mod tests {
     fn a_request_counts_once_with_its_answer() {
         let metrics = Arc::new(Metrics::new().unwrap());
         let mut served = record(&metrics);
-        served.audio = Some(Duration::from_secs(11));
+        served.meter.set(Measured {
+            audio: Some(Duration::from_secs(11)),
+            ..Measured::default()
+        });
         served.answered(200, "ok");
         served.sent();
         drop(served);

@@ -129,6 +129,47 @@ async fn audio_is_charged_as_measured_whatever_the_form_of_the_answer_and_how_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_streamed_answer_is_charged_by_what_was_heard_when_it_ended() {
+    let mut host = Upstream::start().await;
+    let edge = Edge::builder().upstream(&host.url()).start().await;
+    let key = edge
+        .create_key(&json!({"name": "metered", "limits": metered()}))
+        .await;
+    let events = [("content-type", "text/event-stream; charset=utf-8")];
+    // Comments come in pieces, between events, and with those of others that mean nothing.
+    let told = [
+        "data: {\"type\":\"transcript.text.delta\",\"delta\":\"a\"}\n\n: x-audio-se",
+        "conds 15.5\n\n: x-audio-seconds soon\n\ndata: : x-audio-seconds 99\n\n",
+        ": x-audio-seconds 30.000\n\n",
+    ];
+    let answer = tokio::spawn(edge.transcribe(&key).upload("audio").send());
+    let mut arrival = host.next().await;
+    arrival.whole_body().await;
+    let pieces = arrival.reply_in_pieces(200, &events);
+    for piece in told {
+        pieces.send(piece).await;
+    }
+    drop(pieces);
+    assert_eq!(answer.await.unwrap().expect(200).text(), told.concat());
+    until_ended(&edge, &key, "served", 1).await;
+    assert_eq!(own_usage(&edge, &key).await["audio_seconds"], 30.0);
+    // The caller leaves amid the answer: so much was heard for him.
+    let client = tokio::spawn(edge.transcribe(&key).upload("audio").start());
+    let mut arrival = host.next().await;
+    arrival.whole_body().await;
+    let pieces = arrival.reply_in_pieces(200, &events);
+    pieces.send(": x-audio-seconds 12\n\n").await;
+    let mut response = client.await.unwrap();
+    within("the first piece", response.chunk()).await.unwrap();
+    drop(response);
+    pieces.send_until_abandoned("data: {}\n\n").await;
+    until("it is settled", async || {
+        (own_usage(&edge, &key).await["audio_seconds"] == 42.0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn uploads_are_admitted_while_audio_is_left_and_not_after() {
     let mut host = Upstream::start().await;
     let edge = Edge::builder().upstream(&host.url()).start().await;

@@ -5,9 +5,11 @@
 //! WebVTT.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::envelope::{Envelope, ErrorBody};
 use crate::transcript::{Segment, TokenLogprob, Transcript, Word};
 
 /// `response_format` of a transcription.
@@ -61,6 +63,9 @@ impl ResponseFormat {
         }
     }
 }
+
+/// How a comment begins that says how many seconds of the audio were heard.
+pub const HEARD_COMMENT: &str = ": x-audio-seconds ";
 
 /// `Content-Type` of a streamed answer.
 pub const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
@@ -207,6 +212,8 @@ enum Event<'a> {
         logprobs: Option<&'a [TokenLogprob]>,
         usage: Usage,
     },
+    #[serde(rename = "error")]
+    Error { error: &'a ErrorBody },
 }
 
 /// The server-sent events of one segment: its text as a delta, then the segment with its times.
@@ -234,6 +241,19 @@ pub fn done_event(transcript: &Transcript) -> String {
     })
 }
 
+/// The last server-sent event of a transcription that failed amid its answer.
+pub fn error_event(envelope: &Envelope) -> String {
+    event(&Event::Error {
+        error: &envelope.error,
+    })
+}
+
+/// Between the events, how much of the audio was heard so far. A comment (WHATWG HTML, 9.2.6), which clients pass
+/// over; the edge charges by the last one, for the head of an answer that streams comes too early to say it.
+pub fn heard_comment(heard: Duration) -> String {
+    format!("{HEARD_COMMENT}{:.3}\n\n", heard.as_secs_f64())
+}
+
 fn event(event: &Event<'_>) -> String {
     format!("data: {}\n\n", to_json(event))
 }
@@ -241,6 +261,7 @@ fn event(event: &Event<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::envelope::ErrorType;
     use crate::language::Language;
     use crate::transcript::Task;
 
@@ -381,6 +402,18 @@ mod tests {
         assert_eq!(last["type"], "transcript.text.done");
         assert_eq!(last["text"], "Ask not what.");
         assert_eq!(last["usage"]["seconds"], 11);
+    }
+
+    #[test]
+    fn an_error_amid_the_answer_is_an_event_and_what_was_heard_a_comment() {
+        let envelope = Envelope::new("no", ErrorType::ServerError, None, "internal_error");
+        assert_eq!(
+            error_event(&envelope),
+            "data: {\"type\":\"error\",\"error\":{\"message\":\"no\",\"type\":\"server_error\",\"param\":null,\
+             \"code\":\"internal_error\"}}\n\n"
+        );
+        let heard = heard_comment(Duration::from_millis(61_250));
+        assert_eq!(heard, ": x-audio-seconds 61.250\n\n");
     }
 
     #[test]

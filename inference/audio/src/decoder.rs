@@ -1,7 +1,7 @@
 //! The loop from packets to samples, and the bounds on it.
 
 use crate::{
-    AudioError, Container, Limits, Pcm, SourceFormat, container,
+    AudioError, Container, Decoded, Limits, Sink, SourceFormat, container,
     downmix::Downmixer,
     opus_header,
     output::Output,
@@ -59,7 +59,8 @@ pub(crate) fn decode<R>(
     mut file: R,
     limits: &Limits,
     cancelled: &(dyn Fn() -> bool + Sync),
-) -> Result<Pcm, AudioError>
+    sink: &mut Sink<'_>,
+) -> Result<Decoded, AudioError>
 where
     R: Read + Seek + Send + Sync,
 {
@@ -90,6 +91,7 @@ where
         limits,
         downmixer: Downmixer::default(),
         output: Output::new(limits),
+        sink,
         restarts: 0,
         truncated: layout.truncated,
     };
@@ -108,6 +110,7 @@ struct Decoding<'a> {
     limits: &'a Limits,
     downmixer: Downmixer,
     output: Output,
+    sink: &'a mut Sink<'a>,
     restarts: u32,
     truncated: bool,
 }
@@ -280,6 +283,7 @@ impl Decoding<'_> {
             sample_rate: rate,
             channels,
         });
+        self.deliver()?;
         Ok(true)
     }
 
@@ -291,18 +295,26 @@ impl Decoding<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Pcm, AudioError> {
-        let truncated = self.truncated;
-        let (samples, duration, source) = self.output.finish()?;
-        match source {
-            Some(source) if !samples.is_empty() => Ok(Pcm {
-                samples,
-                duration,
-                source,
-                truncated,
-            }),
-            _ => Err(AudioError::Malformed("no audio could be decoded")),
+    fn deliver(&mut self) -> Result<(), AudioError> {
+        let samples = self.output.take();
+        if samples.as_slice().is_empty() {
+            return Ok(());
         }
+        (self.sink)(samples.as_slice())
+    }
+
+    fn finish(mut self) -> Result<Decoded, AudioError> {
+        self.output.finish()?;
+        self.deliver()?;
+        let (duration, source) = self
+            .output
+            .decoded()
+            .ok_or(AudioError::Malformed("no audio could be decoded"))?;
+        Ok(Decoded {
+            duration,
+            source,
+            truncated: self.truncated,
+        })
     }
 }
 
@@ -372,6 +384,7 @@ mod tests {
             limits: &limits,
             downmixer: Downmixer::default(),
             output: Output::new(&limits),
+            sink: &mut |_: &[f32]| Ok(()),
             restarts: 0,
             truncated: false,
         };

@@ -1,14 +1,13 @@
 //! What decoding adds up to: samples at the one rate, and the time they stand for.
 
-use crate::{AudioError, Limits, SAMPLE_RATE, SourceFormat, resample::ToSampleRate};
-use std::{io, time::Duration};
+use crate::{AudioError, Limits, SourceFormat, resample::ToSampleRate};
+use std::time::Duration;
 
-/// Samples a resampler may add beyond those of the frames it was given: what it held back.
-const RESAMPLER_SLACK: u64 = 32 << 10;
-
-/// The samples so far, and how much source they stand for.
+/// The samples that nobody has taken yet, and how much source all of them stand for.
 pub(crate) struct Output {
+    /// Of one packet, and what the resampler held back: whoever decodes takes them after each.
     samples: Vec<f32>,
+    taken: u64,
     resampler: Option<ToSampleRate>,
     /// Source nanoseconds of all stretches before the current one.
     earlier: Duration,
@@ -22,6 +21,7 @@ impl Output {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             samples: Vec::new(),
+            taken: 0,
             resampler: None,
             earlier: Duration::ZERO,
             frames: 0,
@@ -50,30 +50,15 @@ impl Output {
             Some(resampler) => resampler,
             None => ToSampleRate::new(rate)?,
         };
-        self.make_room(frames.len() as u64 * u64::from(SAMPLE_RATE) / u64::from(rate))?;
         resampler.push(frames, &mut self.samples)?;
         self.resampler = Some(resampler);
         Ok(changed)
     }
 
-    /// Makes room for `more` samples and what a resampler held back: by doubling, as a vector does,
-    /// but never beyond the longest audio, and a machine without memory is an error, not an abort.
-    fn make_room(&mut self, more: u64) -> Result<(), AudioError> {
-        let out_of_memory = || AudioError::Io(io::ErrorKind::OutOfMemory.into());
-        let (len, capacity) = (self.samples.len() as u64, self.samples.capacity() as u64);
-        let needed = len + more + RESAMPLER_SLACK;
-        if needed > capacity {
-            let seconds = self.max_duration.as_secs().saturating_add(1);
-            let most = seconds
-                .saturating_mul(u64::from(SAMPLE_RATE))
-                .saturating_add(RESAMPLER_SLACK);
-            let target = needed.max(most.min(capacity * 2));
-            let additional = usize::try_from(target - len).map_err(|_| out_of_memory())?;
-            self.samples
-                .try_reserve_exact(additional)
-                .map_err(|_| out_of_memory())?;
-        }
-        Ok(())
+    /// The samples since the last time, in the buffer that they are in.
+    pub(crate) fn take(&mut self) -> std::vec::Drain<'_, f32> {
+        self.taken += self.samples.len() as u64;
+        self.samples.drain(..)
     }
 
     fn duration(&self, rate: u32) -> Duration {
@@ -93,11 +78,14 @@ impl Output {
         Ok(())
     }
 
-    pub(crate) fn finish(
-        mut self,
-    ) -> Result<(Vec<f32>, Duration, Option<SourceFormat>), AudioError> {
-        self.end_stretch()?;
-        self.samples.shrink_to_fit();
-        Ok((self.samples, self.earlier, self.source))
+    /// Gives what the resampler held back to the next [`take`](Self::take).
+    pub(crate) fn finish(&mut self) -> Result<(), AudioError> {
+        self.end_stretch()
+    }
+
+    /// What was decoded, after [`finish`](Self::finish); its length, and what it was, if it was anything.
+    pub(crate) fn decoded(&self) -> Option<(Duration, SourceFormat)> {
+        let source = self.source.filter(|_| self.taken > 0)?;
+        Some((self.earlier, source))
     }
 }

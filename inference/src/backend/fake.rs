@@ -4,9 +4,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use inference_api::language::Language;
+use inference_audio::chunks::{FRAME, Voice};
 
 use super::segments::{RawSegment, RawToken, assemble};
-use super::{Abort, Backend, BackendError, DecodeOptions, Decoded, Session};
+use super::{Abort, Backend, BackendError, DecodeOptions, Decoded, Session, Speech};
 
 /// How often a held run looks whether it was aborted.
 const ABORT_POLL: Duration = Duration::from_millis(5);
@@ -70,6 +71,16 @@ impl Gate {
     }
 }
 
+/// Takes everything for speech.
+#[derive(Debug)]
+pub struct HearsAll;
+
+impl Voice for HearsAll {
+    fn probability(&mut self, _: &[f32; FRAME]) -> f32 {
+        1.0
+    }
+}
+
 /// An English-only backend that "hears" how many samples it was given.
 #[derive(Debug, Default)]
 pub struct FakeBackend {
@@ -106,7 +117,7 @@ struct FakeSession {
 impl Session for FakeSession {
     fn transcribe(
         &mut self,
-        samples: &[f32],
+        speech: Speech<'_>,
         options: &DecodeOptions,
         abort: &Abort,
     ) -> Result<Decoded, BackendError> {
@@ -116,11 +127,16 @@ impl Session for FakeSession {
             no_speech_prob: 0.0,
             tokens: vec![RawToken {
                 id: 1,
-                bytes: format!(" {} samples", samples.len()).into_bytes(),
+                bytes: format!(" {} samples", speech.samples.len()).into_bytes(),
                 logprob: -0.1,
                 times: (0, 100),
             }],
         };
-        Ok(assemble(&[raw], samples.len(), Language::ENGLISH, options))
+        Ok(assemble(
+            &[raw],
+            speech.samples.len(),
+            Language::ENGLISH,
+            options,
+        ))
     }
 }

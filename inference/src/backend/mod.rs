@@ -36,6 +36,15 @@ pub struct DecodeOptions {
     pub logprobs: bool,
 }
 
+/// What a session hears.
+#[derive(Clone, Copy, Debug)]
+pub struct Speech<'a> {
+    /// 16 kHz mono.
+    pub samples: &'a [f32],
+    /// Whether it is a whole recording, and not cut out of one.
+    pub is_whole: bool,
+}
+
 /// Set from outside to stop a running session; asked by the session between its steps.
 #[derive(Clone, Debug, Default)]
 pub struct Abort(Arc<AtomicBool>);
@@ -91,10 +100,10 @@ pub type LoadedModel = (String, Arc<dyn Backend>);
 
 /// One thread's working memory. Nothing of one call may be seen in the next.
 pub trait Session: Send {
-    /// Transcribes 16 kHz mono samples. Returns soon after `abort` is set.
+    /// Transcribes a piece of audio. Returns soon after `abort` is set.
     fn transcribe(
         &mut self,
-        samples: &[f32],
+        speech: Speech<'_>,
         options: &DecodeOptions,
         abort: &Abort,
     ) -> Result<Decoded, BackendError>;

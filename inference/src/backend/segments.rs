@@ -1,5 +1,7 @@
 //! From what a model gives (tokens, times in hundredths of a second) to segments and words.
 
+use std::time::Duration;
+
 use inference_api::language::Language;
 use inference_api::transcript::{Segment, TokenLogprob, Word};
 use inference_audio::SAMPLE_RATE;
@@ -18,6 +20,8 @@ pub struct Decoded {
     pub words: Option<Vec<Word>>,
     /// Log-probabilities of the tokens, where asked for.
     pub logprobs: Option<Vec<TokenLogprob>>,
+    /// How long the audio is that it is of.
+    pub audio: Duration,
     /// Whether the text was decoded a second time with the full window, because it looked wrong.
     pub fell_back: bool,
 }
@@ -75,6 +79,7 @@ pub(super) fn assemble(
         segments: segments(raw, duration, f64::from(options.temperature)),
         words: options.words.then(|| words(raw, duration, language)),
         logprobs: options.logprobs.then(|| logprobs(raw)),
+        audio: Duration::from_secs_f64(duration),
         fell_back: false,
     }
 }

@@ -24,7 +24,7 @@ use whisper_rs::{
 };
 
 use super::segments::{RawSegment, RawToken, assemble, avg_logprob};
-use super::{Abort, Backend, BackendError, DecodeOptions, Decoded, Session};
+use super::{Abort, Backend, BackendError, DecodeOptions, Decoded, Session, Speech};
 use super::{context, quality, silence};
 
 /// Prompts are cut to their last bytes before they are split into tokens: the model reads at most
@@ -144,10 +144,11 @@ struct WhisperSession {
 impl Session for WhisperSession {
     fn transcribe(
         &mut self,
-        samples: &[f32],
+        speech: Speech<'_>,
         options: &DecodeOptions,
         abort: &Abort,
     ) -> Result<Decoded, BackendError> {
+        let Speech { samples, is_whole } = speech;
         if abort.is_aborted() {
             return Err(BackendError::Aborted);
         }
@@ -163,7 +164,7 @@ impl Session for WhisperSession {
             samples
         };
         let window = if self.settings.fit_context {
-            context::fitted(audio.len())
+            context::fitted(audio.len(), is_whole)
         } else {
             context::FULL
         };

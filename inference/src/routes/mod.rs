@@ -18,6 +18,7 @@ use crate::service::Service;
 
 mod health;
 mod models;
+mod stream;
 mod transcription;
 
 /// Longest request id that is taken over from the edge.

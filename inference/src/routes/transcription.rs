@@ -4,11 +4,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
@@ -16,22 +16,23 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use inference_api::claims::{Claims, Render};
 use inference_api::headers::{AUDIO_SECONDS, DECODE_MS, INFERENCE_MS, QUEUE_MS};
-use inference_api::render::{
-    EVENT_STREAM, ResponseFormat, canonical, done_event, render, segment_events,
-};
+use inference_api::render::{ResponseFormat, canonical, render};
 use inference_api::transcript::{Task, Transcript};
-use inference_audio::{Limits, Pcm};
-use tokio_util::sync::CancellationToken;
+use inference_audio::chunks::{Chunker, Voice};
+use inference_audio::{AudioError, Limits};
+use tokio::time::Instant;
 
-use super::RequestId;
+use super::{RequestId, stream};
 use crate::admission::Permit;
-use crate::backend::BackendError;
 use crate::error::{Error, Failure};
 use crate::form::{Asked, Form};
-use crate::queue::Job;
+use crate::queue::{Gone, Wanted};
+use crate::registry::Model;
+use crate::scheduler::Flow;
 use crate::service::Service;
 use crate::spool::Spooled;
-use crate::telemetry::Record;
+use crate::telemetry::{Meter, Record};
+use crate::ticket::{Feeder, Ticket};
 use crate::upload::{self, Incoming};
 
 /// Serves one request, and sees to it that its sender gets the answer whatever became of the body.
@@ -60,7 +61,8 @@ pub(super) async fn handle(service: Arc<Service>, task: Task, request: Request) 
         .remove::<Failure>()
         .map_or("ok", |f| f.code);
     record.answered(response.status().as_u16(), code);
-    timings(&record, response.headers_mut());
+    let is_error = !response.status().is_success();
+    timings(&record, is_error, response.headers_mut());
     if !incoming.is_complete() {
         incoming.drain().await;
         response
@@ -112,8 +114,9 @@ async fn serve(
             retry_after: service.retry_after(),
         });
     }
-    let work = work(service, task, &claims, incoming, boundary, record);
-    tokio::time::timeout(time, work)
+    let deadline = Instant::now() + time;
+    let work = work(service, task, &claims, incoming, boundary, deadline, record);
+    tokio::time::timeout_at(deadline, work)
         .await
         .unwrap_or(Err(Error::DeadlineExceeded))
 }
@@ -133,6 +136,7 @@ async fn work(
     claims: &Claims,
     incoming: &Incoming,
     boundary: String,
+    deadline: Instant,
     record: &mut Record,
 ) -> Result<Response, Error> {
     let mut form = {
@@ -151,41 +155,71 @@ async fn work(
         asked.options.words = true;
     }
     let file = take_file(&mut form)?;
-
-    // Audio is decoded only when a state will soon be free for it: decoded it takes far more room
-    // than the file. Whoever waits here is in the same line, first come, first served.
-    let entered = Instant::now();
-    let _clip = service.clip().await?;
-    let waited_for_decoder = entered.elapsed();
-    record.queue = Some(waited_for_decoder);
-
-    let began = Instant::now();
-    let pcm = decode(file, limits(service, claims)).await?;
-    record.decode = Some(began.elapsed());
-    record.audio = Some(pcm.duration);
-
-    let ticket = service.pool.queue().submit(Job {
-        model: model.index(),
-        samples: pcm.samples,
-        options: asked.options.clone(),
-    });
-    let finished = ticket.outcome().await.map_err(|error| match error {
-        BackendError::Aborted => Error::DeadlineExceeded,
-        other => Error::internal(other),
-    })?;
-    record.queue = Some(waited_for_decoder + finished.waited);
-    record.inference = Some(finished.ran);
-    record.full_window = finished.decoded.fell_back;
-
-    let transcript = Transcript {
-        task,
-        language: finished.decoded.language,
-        duration: (pcm.duration.as_secs_f64() * 1000.0).round() / 1000.0,
-        segments: finished.decoded.segments,
-        words: finished.decoded.words,
-        logprobs: finished.decoded.logprobs,
-    };
+    let ticket = transcribe(service, claims, model, &asked, file)?;
+    if asked.stream && claims.render == Render::Client {
+        return stream::answer(ticket, task, &asked, record.meter.clone(), deadline).await;
+    }
+    let transcript = collect(ticket, task, &asked, &record.meter).await?;
     Ok(respond(&transcript, &asked, claims.render))
+}
+
+/// Puts the audio in line: a thread decodes it and cuts it into pieces, sessions transcribe them, and the ticket
+/// hears of it.
+fn transcribe(
+    service: &Service,
+    claims: &Claims,
+    model: &Model,
+    asked: &Asked,
+    file: Spooled,
+) -> Result<Ticket, Error> {
+    let flow = Flow {
+        caller: claims.owner.as_ref().unwrap_or(&claims.key_id).clone(),
+        priority: claims.priority,
+    };
+    let wanted = Wanted {
+        model: model.index(),
+        options: asked.options.clone(),
+        finds_language: asked.options.language.is_none() && model.backend().is_multilingual(),
+    };
+    let (ticket, feeder) = service.pool.queue().open(flow, wanted);
+    let (limits, longest, ear) = (limits(service, claims), service.longest_piece, service.ear);
+    // A thread of its own: it waits for the sessions, and may not keep those of others from decoding. There are no
+    // more of them than permits.
+    std::thread::Builder::new()
+        .name("decoder".to_owned())
+        .spawn(move || feed(file, &limits, Chunker::new(ear(), longest), feeder))
+        .map_err(Error::internal)?;
+    Ok(ticket)
+}
+
+/// Decodes, cuts and brings, until all is brought or nobody wants it any more.
+fn feed(file: Spooled, limits: &Limits, mut chunker: Chunker<Box<dyn Voice>>, mut feeder: Feeder) {
+    let gone = feeder.abort();
+    let mut bring = |chunk| feeder.push(chunk).map_err(|Gone| AudioError::Cancelled);
+    let decoded =
+        inference_audio::decode_into(file, limits, &|| gone.is_aborted(), &mut |samples| {
+            chunker.push(samples, &mut bring)
+        });
+    let decoded = decoded.and_then(|audio| chunker.finish(&mut bring).map(|()| audio));
+    feeder.finish(decoded);
+}
+
+/// The whole transcript.
+async fn collect(
+    mut ticket: Ticket,
+    task: Task,
+    asked: &Asked,
+    meter: &Meter,
+) -> Result<Transcript, Error> {
+    let mut transcript = asked.empty_transcript(task);
+    while let Some(part) = ticket.part().await {
+        meter.set(ticket.measured());
+        part?.append_to(&mut transcript);
+    }
+    let measured = ticket.measured();
+    meter.set(measured);
+    ticket.complete(&mut transcript);
+    Ok(transcript)
 }
 
 fn take_file(form: &mut Form) -> Result<Spooled, Error> {
@@ -210,41 +244,31 @@ fn limits(service: &Service, claims: &Claims) -> Limits {
     limits
 }
 
-/// Decodes off the async threads. Dropping the future stops the decoder at its next packet.
-async fn decode(file: Spooled, limits: Limits) -> Result<Pcm, Error> {
-    let token = CancellationToken::new();
-    let _stop = token.clone().drop_guard();
-    let decoded = tokio::task::spawn_blocking(move || {
-        inference_audio::decode(file, &limits, &|| token.is_cancelled())
-    });
-    Ok(decoded.await.map_err(Error::internal)??)
-}
-
 fn respond(transcript: &Transcript, asked: &Asked, to: Render) -> Response {
     if to == Render::Canonical {
         let kind = ResponseFormat::Json.content_type();
         return ([(CONTENT_TYPE, kind)], canonical(transcript)).into_response();
-    }
-    if asked.stream {
-        let events: String = transcript.segments.iter().map(segment_events).collect();
-        let headers = [(CONTENT_TYPE, EVENT_STREAM), (CACHE_CONTROL, "no-cache")];
-        return (headers, events + &done_event(transcript)).into_response();
     }
     let kind = asked.format.content_type();
     ([(CONTENT_TYPE, kind)], render(transcript, asked.format)).into_response()
 }
 
 /// What the edge turns into `Server-Timing`; on errors too, as far as the request came.
-fn timings(record: &Record, headers: &mut HeaderMap) {
+fn timings(record: &Record, is_error: bool, headers: &mut HeaderMap) {
     let ms = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1000.0);
+    let measured = record.meter.measured();
+    // Of an answer that streams it may not be known yet.
+    let audio = measured
+        .audio
+        .or(measured.waited.and(is_error.then_some(measured.heard)));
     let values = [
         (
             AUDIO_SECONDS,
-            record.audio.map(|a| format!("{:.3}", a.as_secs_f64())),
+            audio.map(|a| format!("{:.3}", a.as_secs_f64())),
         ),
-        (QUEUE_MS, record.queue.map(ms)),
-        (DECODE_MS, record.decode.map(ms)),
-        (INFERENCE_MS, record.inference.map(ms)),
+        (QUEUE_MS, measured.waited.map(ms)),
+        (DECODE_MS, measured.decoding.map(ms)),
+        (INFERENCE_MS, measured.waited.map(|_| ms(measured.ran))),
     ];
     for (name, value) in values {
         if let Some(value) = value.and_then(|v| HeaderValue::from_str(&v).ok()) {

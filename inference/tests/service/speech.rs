@@ -133,6 +133,58 @@ async fn a_hostile_prompt_harms_nobody() {
     );
 }
 
+/// The events of a streamed answer; comments are passed over, as clients do.
+fn events(body: &str) -> Vec<Value> {
+    body.split_terminator("\n\n")
+        .filter(|event| !event.starts_with(':'))
+        .map(|event| serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap())
+        .collect()
+}
+
+/// The sample over and over, as a WAV file.
+fn recording(times: usize) -> Vec<u8> {
+    let file = std::io::Cursor::new(sample());
+    let pcm = inference_audio::decode(file, &inference_audio::Limits::default(), &|| false);
+    crate::wav::of(&pcm.unwrap().samples.repeat(times))
+}
+
+#[tokio::test]
+async fn a_recording_is_told_piece_by_piece_in_order() {
+    let service = Service::real(&["--states", "2"]).await;
+    let mut asked = form(recording(5));
+    let whole = transcribe(service.address, &asked).await;
+    asked.push(field("stream", "true"));
+    let answer = transcribe(service.address, &asked).await;
+    let events = events(&answer.body);
+    let deltas: String = events.iter().filter_map(|e| e["delta"].as_str()).collect();
+    assert_eq!(words(&deltas), words(&whole.text()));
+    assert_eq!(words(&deltas), vec![expected(); 5].concat());
+    let heard: Vec<f64> = answer
+        .body
+        .lines()
+        .filter_map(|line| line.strip_prefix(": x-audio-seconds ")?.parse().ok())
+        .collect();
+    assert!(heard.len() > 2 && heard.is_sorted(), "{heard:?}");
+    let segments: Vec<&Value> = events
+        .iter()
+        .filter(|e| e["type"] == "transcript.text.segment")
+        .collect();
+    for (number, segment) in segments.iter().enumerate() {
+        assert_eq!(segment["id"], format!("seg_{number:03}"));
+        assert!(
+            segment["start"].as_f64() <= segment["end"].as_f64(),
+            "{segment}"
+        );
+    }
+    let starts: Vec<f64> = segments
+        .iter()
+        .filter_map(|s| s["start"].as_f64())
+        .collect();
+    assert!(starts.is_sorted(), "{starts:?}");
+    let usage = &events.last().unwrap()["usage"]["seconds"];
+    assert_eq!(usage.as_f64(), heard.last().map(|seconds| seconds.ceil()));
+}
+
 #[tokio::test]
 async fn a_streamed_answer_carries_the_text_in_events() {
     let service = Service::real(&[]).await;
@@ -142,11 +194,7 @@ async fn a_streamed_answer_carries_the_text_in_events() {
             .header("content-type")
             .starts_with("text/event-stream")
     );
-    let events: Vec<Value> = answer
-        .body
-        .split_terminator("\n\n")
-        .map(|e| serde_json::from_str(e.strip_prefix("data: ").unwrap()).unwrap())
-        .collect();
+    let events = events(&answer.body);
     let deltas: String = events.iter().filter_map(|e| e["delta"].as_str()).collect();
     assert_eq!(words(&deltas), expected());
     let last = events.last().unwrap();

@@ -58,3 +58,16 @@ impl Wav {
 pub(crate) fn tone() -> Vec<u8> {
     Wav::default().bytes()
 }
+
+/// These samples.
+pub(crate) fn of(samples: &[f32]) -> Vec<u8> {
+    let head = Wav {
+        frames: 0,
+        claimed_bytes: Some(u32::try_from(samples.len() * 2).unwrap()),
+        ..Wav::default()
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "clamped")]
+    let pcm = |sample: &f32| (sample.clamp(-1.0, 1.0) * 32_767.0) as i16;
+    let samples = samples.iter().flat_map(|sample| pcm(sample).to_le_bytes());
+    head.bytes().into_iter().chain(samples).collect()
+}

@@ -1,0 +1,328 @@
+//! Cuts audio into pieces that a model takes one by one: at pauses, none longer than it may be, as it comes.
+//!
+//! Pieces are contiguous but for stretches in which surely nobody speaks: those are left out at the ends of a
+//! piece, never inside one, where leaving out would shift what follows. What is heard of a voice is a
+//! [`Voice`]'s word; [`VoiceDetector`](crate::VoiceDetector) is the real one.
+
+use crate::SAMPLE_RATE;
+use std::time::Duration;
+
+/// Samples that a [`Voice`] judges at a time: 16 ms.
+pub const FRAME: usize = 256;
+
+/// Above it somebody speaks.
+const SPEECH: f32 = 0.5;
+/// Below it surely nobody does.
+const NOBODY: f32 = 0.1;
+/// Shortest pause worth a cut, in frames: 0.3 s.
+const PAUSE: usize = 19;
+/// What is kept before speech and after it, in frames: 0.5 s. Consonants begin and end below the thresholds.
+const MARGIN: usize = 31;
+
+/// Judges how likely somebody speaks, frame by frame in the order of time.
+pub trait Voice {
+    /// The probability, 0 to 1, for the next [`FRAME`] samples.
+    fn probability(&mut self, frame: &[f32; FRAME]) -> f32;
+}
+
+impl<V: Voice + ?Sized> Voice for Box<V> {
+    fn probability(&mut self, frame: &[f32; FRAME]) -> f32 {
+        (**self).probability(frame)
+    }
+}
+
+/// A piece of audio in which somebody speaks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chunk {
+    /// Where it starts, in samples from the start of the audio.
+    pub start: u64,
+    /// At [`SAMPLE_RATE`]; never empty.
+    pub samples: Vec<f32>,
+    /// Whether it is all there is: nothing was cut off before or after it but silence.
+    pub is_whole: bool,
+}
+
+/// Cuts as the samples come; holds no more than one piece.
+pub struct Chunker<V> {
+    voice: V,
+    /// Most frames of a piece.
+    longest: usize,
+    /// What was not handed out yet.
+    samples: Vec<f32>,
+    /// Probability of each whole frame of `samples`.
+    frames: Vec<f32>,
+    /// Where `samples` start.
+    start: u64,
+    cut: bool,
+}
+
+impl<V: Voice> Chunker<V> {
+    /// Cuts pieces of at most `longest`, which is taken to be one second at least.
+    pub fn new(voice: V, longest: Duration) -> Self {
+        let longest = longest.max(Duration::from_secs(1)).as_millis();
+        let samples = longest.saturating_mul(u128::from(SAMPLE_RATE)) / 1000;
+        Self {
+            voice,
+            longest: usize::try_from(samples).unwrap_or(usize::MAX) / FRAME,
+            samples: Vec::new(),
+            frames: Vec::new(),
+            start: 0,
+            cut: false,
+        }
+    }
+
+    /// Takes the next samples, and hands out the pieces that are complete.
+    ///
+    /// # Errors
+    /// What `take` returns; nothing further is to be pushed then.
+    pub fn push<E>(
+        &mut self,
+        mut samples: &[f32],
+        take: &mut dyn FnMut(Chunk) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while !samples.is_empty() {
+            let wanted = FRAME - self.samples.len() % FRAME;
+            let (now, later) = samples.split_at(wanted.min(samples.len()));
+            self.samples.extend_from_slice(now);
+            samples = later;
+            if !self.samples.len().is_multiple_of(FRAME) {
+                continue;
+            }
+            self.judge_frame();
+            self.forget_silence();
+            if self.frames.len() > self.longest {
+                let at = self.best_cut();
+                self.cut = true;
+                self.hand_out(at, take)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands out the last piece.
+    ///
+    /// # Errors
+    /// What `take` returns.
+    pub fn finish<E>(mut self, take: &mut dyn FnMut(Chunk) -> Result<(), E>) -> Result<(), E> {
+        // What does not fill a frame belongs to the one before it, or is a frame filled up with silence.
+        if self.frames.is_empty() && !self.samples.is_empty() {
+            let length = self.samples.len();
+            self.samples.resize(FRAME, 0.0);
+            self.judge_frame();
+            self.samples.truncate(length);
+        }
+        let all = self.frames.len();
+        self.hand_out(all, take)
+    }
+
+    fn judge_frame(&mut self) {
+        let from = self.frames.len() * FRAME;
+        if let Some(frame) = self.samples[from..].first_chunk() {
+            self.frames.push(self.voice.probability(frame));
+        }
+    }
+
+    /// Lets go of what comes before the first speech, but for what is kept before it.
+    fn forget_silence(&mut self) {
+        if self.frames.len() < 2 * MARGIN || self.frames.iter().any(|p| *p >= NOBODY) {
+            return;
+        }
+        let frames = self.frames.len() - MARGIN;
+        self.frames.drain(..frames);
+        self.samples.drain(..frames * FRAME);
+        self.start += (frames * FRAME) as u64;
+    }
+
+    /// The frame before which to cut: in the middle of the longest pause of the second half; without a pause
+    /// there, where somebody speaks least.
+    fn best_cut(&self) -> usize {
+        let half = self.longest / 2;
+        let mut longest_pause = None;
+        let mut begin = half;
+        for at in half..=self.longest {
+            if at < self.longest && self.frames[at] < SPEECH {
+                continue;
+            }
+            let length = at - begin;
+            if length >= PAUSE && longest_pause.is_none_or(|(most, _)| length >= most) {
+                longest_pause = Some((length, begin + length / 2));
+            }
+            begin = at + 1;
+        }
+        if let Some((_, middle)) = longest_pause {
+            return middle;
+        }
+        let least = (half..self.longest).min_by(|a, b| self.frames[*a].total_cmp(&self.frames[*b]));
+        least.unwrap_or(self.longest)
+    }
+
+    /// Hands the first `frames` frames out, without what surely is silence at their ends; with the last of them
+    /// goes what does not fill a frame.
+    fn hand_out<E>(
+        &mut self,
+        frames: usize,
+        take: &mut dyn FnMut(Chunk) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let is_last = frames == self.frames.len();
+        let end = if is_last {
+            self.samples.len()
+        } else {
+            frames * FRAME
+        };
+        let heard = |p: &f32| *p >= NOBODY;
+        let first = self.frames[..frames].iter().position(heard);
+        let last = self.frames[..frames].iter().rposition(heard);
+        let piece = first.zip(last).map(|(first, last)| {
+            let from = first.saturating_sub(MARGIN) * FRAME;
+            let to = if last + 1 + MARGIN >= frames {
+                end
+            } else {
+                (last + 1 + MARGIN) * FRAME
+            };
+            Chunk {
+                start: self.start + from as u64,
+                samples: self.samples[from..to].to_vec(),
+                is_whole: !self.cut,
+            }
+        });
+        self.samples.drain(..end);
+        self.frames.drain(..frames);
+        self.start += end as u64;
+        piece.map_or(Ok(()), take)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::convert::Infallible;
+
+    /// Hears in each frame what its first sample says.
+    struct Told;
+
+    impl Voice for Told {
+        fn probability(&mut self, frame: &[f32; FRAME]) -> f32 {
+            frame[0]
+        }
+    }
+
+    /// Audio of so many frames each with this probability.
+    fn audio(stretches: &[(usize, f32)]) -> Vec<f32> {
+        let stretch = |(frames, p): &(usize, f32)| vec![*p; frames * FRAME];
+        stretches.iter().flat_map(stretch).collect()
+    }
+
+    fn cut_in(longest: Duration, audio: &[f32], piece: usize) -> Vec<Chunk> {
+        let mut chunks = Vec::new();
+        let mut take = |chunk| {
+            chunks.push(chunk);
+            Ok::<_, Infallible>(())
+        };
+        let mut chunker = Chunker::new(Told, longest);
+        for samples in audio.chunks(piece) {
+            let Ok(()) = chunker.push(samples, &mut take);
+        }
+        let Ok(()) = chunker.finish(&mut take);
+        chunks
+    }
+
+    /// In pieces of at most a hundred frames.
+    fn cut(audio: &[f32]) -> Vec<Chunk> {
+        cut_in(Duration::from_millis(1600), audio, 1000)
+    }
+
+    fn frames(chunks: &[Chunk]) -> Vec<(u64, usize)> {
+        let frame = FRAME as u64;
+        chunks
+            .iter()
+            .map(|c| (c.start / frame, c.samples.len() / FRAME))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_short_stays_whole() {
+        let audio = [audio(&[(20, 0.0), (60, 0.9), (5, 0.0)]), vec![0.0; 100]].concat();
+        let chunks = cut(&audio);
+        assert_eq!(chunks.len(), 1);
+        assert!(chunks[0].is_whole);
+        assert_eq!((chunks[0].start, &chunks[0].samples), (0, &audio));
+    }
+
+    #[test]
+    fn a_cut_is_in_the_middle_of_the_longest_pause() {
+        let chunks = cut(&audio(&[
+            (55, 0.9),
+            (19, 0.2),
+            (4, 0.9),
+            (20, 0.2),
+            (40, 0.9),
+        ]));
+        assert_eq!(frames(&chunks), [(0, 88), (88, 50)]);
+        assert!(!chunks[0].is_whole && !chunks[1].is_whole);
+    }
+
+    #[test]
+    fn without_a_pause_the_cut_is_where_least_is_heard() {
+        let chunks = cut(&audio(&[(70, 0.9), (1, 0.6), (100, 0.9)]));
+        assert_eq!(frames(&chunks)[0], (0, 70));
+    }
+
+    #[test]
+    fn silence_is_no_piece_and_is_left_out_at_the_ends_of_one() {
+        assert!(cut(&audio(&[(1_000, 0.0)])).is_empty());
+        assert!(cut(&[]).is_empty());
+        let chunks = cut(&audio(&[(250, 0.0), (10, 0.9), (250, 0.0)]));
+        let (start, length) = frames(&chunks)[0];
+        assert_eq!(chunks.len(), 1);
+        assert!(
+            start <= 250 - 31 && start + length as u64 >= 260,
+            "{start} {length}"
+        );
+        assert!(length <= 10 + 2 * 51, "{length}");
+    }
+
+    #[test]
+    fn less_than_a_frame_is_a_piece_where_it_is_heard() {
+        let chunks = cut(&[0.9; 100]);
+        assert_eq!((chunks[0].start, chunks[0].samples.len()), (0, 100));
+    }
+
+    #[test]
+    fn an_error_of_who_takes_ends_it() {
+        let mut chunker = Chunker::new(Told, Duration::from_millis(1600));
+        let refused = chunker.push(&audio(&[(300, 0.9)]), &mut |_| Err("enough"));
+        assert_eq!(refused, Err("enough"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_sample_that_may_be_speech_is_in_one_piece_in_its_place(
+            stretches in prop::collection::vec((1_usize..200, 0.0_f32..1.0), 0..20),
+            rest in 0_usize..FRAME,
+            piece in 1_usize..5_000,
+        ) {
+            let mut audio = audio(&stretches);
+            // Samples that say where they are, behind the first of each frame.
+            for (at, sample) in audio.iter_mut().enumerate().filter(|(at, _)| at % FRAME > 0) {
+                *sample = f32::from(u16::try_from(at % 65_536).unwrap());
+            }
+            audio.extend(vec![0.9; rest]);
+            let mut end = 0;
+            let mut covered = vec![false; audio.len()];
+            for chunk in cut_in(Duration::from_millis(1600), &audio, piece) {
+                let start = usize::try_from(chunk.start).unwrap();
+                prop_assert!(start >= end);
+                end = start + chunk.samples.len();
+                prop_assert!(chunk.samples.len() < 101 * FRAME);
+                prop_assert_eq!(&audio[start..end], chunk.samples.as_slice());
+                covered[start..end].fill(true);
+            }
+            for (at, frame) in audio.chunks_exact(FRAME).enumerate() {
+                if frame[0] >= NOBODY {
+                    prop_assert!(covered[at * FRAME..(at + 1) * FRAME].iter().all(|c| *c), "frame {}", at);
+                }
+            }
+        }
+    }
+}

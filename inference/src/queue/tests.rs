@@ -1,0 +1,219 @@
+use super::*;
+use crate::ticket::Failed;
+use inference_api::transcript::{Segment, Task as Asked, Word};
+use inference_audio::chunks::Chunk;
+use inference_audio::{Container, SourceFormat};
+use std::thread;
+
+const SECOND: usize = 16_000;
+
+pub(crate) fn flow(caller: &str) -> Flow {
+    Flow {
+        caller: caller.to_owned(),
+        priority: 5,
+    }
+}
+
+pub(crate) fn wanted(model: usize) -> Wanted {
+    Wanted {
+        model,
+        options: DecodeOptions {
+            task: Asked::Transcribe,
+            language: None,
+            prompt: None,
+            temperature: 0.0,
+            words: true,
+            logprobs: false,
+        },
+        finds_language: false,
+    }
+}
+
+pub(crate) fn chunk(start: u64, samples: usize) -> Chunk {
+    Chunk {
+        start,
+        samples: vec![0.0; samples],
+        is_whole: false,
+    }
+}
+
+fn all_of_it(duration: Duration) -> DecodedAudio {
+    DecodedAudio {
+        duration,
+        source: SourceFormat {
+            container: Container::Wav,
+            codec: "pcm_s16le",
+            sample_rate: 16_000,
+            channels: 1,
+        },
+        truncated: false,
+    }
+}
+
+/// A session that hears one word in a piece, from its second tenth of a second to the third.
+fn hears(task: Task, queue: &Queue, word: &str) {
+    let segment = Segment {
+        id: 0,
+        seek: 0,
+        start: 0.1,
+        end: 0.3,
+        text: format!(" {word}"),
+        tokens: vec![1],
+        temperature: 0.0,
+        avg_logprob: -0.1,
+        compression_ratio: 1.0,
+        no_speech_prob: 0.0,
+    };
+    let words = vec![Word {
+        word: word.to_owned(),
+        start: 0.1,
+        end: 0.3,
+    }];
+    let decoded = Decoded {
+        language: task
+            .piece
+            .language
+            .unwrap_or(Language::parse("fr").unwrap()),
+        segments: vec![segment],
+        words: Some(words),
+        logprobs: None,
+        audio: Duration::from_secs(1),
+        fell_back: false,
+    };
+    let finished = Finished {
+        decoded,
+        start: task.piece.start,
+        waited: Duration::ZERO,
+        ran: Duration::from_millis(10),
+    };
+    task.ended(queue, Ok(finished));
+}
+
+#[tokio::test]
+async fn parts_come_in_the_order_of_the_audio_whatever_piece_ends_first() {
+    let queue = Queue::new(3);
+    let (mut ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    for second in 0..3 {
+        feeder.push(chunk(second * SECOND as u64, SECOND)).unwrap();
+    }
+    feeder.finish(Ok(all_of_it(Duration::from_millis(3_200))));
+    let mut tasks: Vec<_> = (0..3).map(|_| queue.take().unwrap()).collect();
+    for word in ["three", "two", "one"] {
+        hears(tasks.pop().unwrap(), &queue, word);
+    }
+    let mut seen = Vec::new();
+    while let Some(part) = ticket.part().await {
+        let part = part.unwrap();
+        let (segment, word) = (&part.segments[0], &part.words.as_ref().unwrap()[0]);
+        assert_eq!((segment.start, segment.end), (word.start, word.end));
+        seen.push((
+            segment.id,
+            segment.seek,
+            segment.start,
+            segment.text.clone(),
+        ));
+    }
+    let part = |id, seek, start, text: &str| (id, seek, start, text.to_owned());
+    assert_eq!(
+        seen,
+        [
+            part(0, 0, 0.1, " one"),
+            part(1, 100, 1.1, " two"),
+            part(2, 200, 2.1, " three")
+        ]
+    );
+    let measured = ticket.measured();
+    assert_eq!(measured.charged(), Duration::from_millis(3_200));
+    assert_eq!(measured.ran, Duration::from_millis(30));
+    drop(ticket);
+    assert_eq!(queue.load().mean_service, Duration::from_millis(30));
+}
+
+#[test]
+fn a_caller_who_has_gone_leaves_the_queue_at_once_and_what_runs_of_his_is_told_to_stop() {
+    let queue = Queue::new(2);
+    let (first, mut feeder) = queue.open(flow("a"), wanted(0));
+    let (_second, mut other) = queue.open(flow("b"), wanted(1));
+    for _ in 0..3 {
+        feeder.push(chunk(0, SECOND)).unwrap();
+    }
+    other.push(chunk(0, SECOND)).unwrap();
+    let of_first = queue.take().unwrap();
+    drop(first);
+    assert_eq!((queue.load().waiting, queue.load().running), (1, 1));
+    assert!(of_first.abort.is_aborted() && feeder.abort().is_aborted());
+    assert_eq!(feeder.push(chunk(0, SECOND)), Err(Gone));
+    hears(of_first, &queue, "late");
+    let of_second = queue.take().unwrap();
+    assert_eq!(of_second.piece.wanted.model, 1);
+    assert!(!of_second.abort.is_aborted());
+    assert_eq!((queue.load().waiting, queue.load().running), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_is_decoded_no_further_ahead_than_its_answer_is_taken() {
+    let queue = Queue::new(1);
+    let (mut ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    let decoder = thread::spawn(move || {
+        for _ in 0..6 {
+            feeder.push(chunk(0, SECOND)).unwrap();
+        }
+        feeder.finish(Ok(all_of_it(Duration::from_secs(6))));
+    });
+    for _ in 0..6 {
+        let task = queue.take().unwrap();
+        // One that runs and one ahead: those whose part was not taken count.
+        assert!(queue.load().waiting <= 1);
+        hears(task, &queue, "word");
+        assert!(ticket.part().await.unwrap().is_ok());
+    }
+    assert!(ticket.part().await.is_none());
+    decoder.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_language_of_the_first_piece_is_that_of_the_others() {
+    let queue = Queue::new(4);
+    let finds = Wanted {
+        finds_language: true,
+        ..wanted(0)
+    };
+    let (mut ticket, mut feeder) = queue.open(flow("a"), finds);
+    let decoder = thread::spawn(move || {
+        for _ in 0..3 {
+            feeder.push(chunk(0, SECOND)).unwrap();
+        }
+        feeder.finish(Ok(all_of_it(Duration::from_secs(3))));
+    });
+    let first = queue.take().unwrap();
+    assert_eq!(first.piece.language, None);
+    hears(first, &queue, "un");
+    assert!(ticket.part().await.unwrap().is_ok());
+    for _ in 0..2 {
+        let next = queue.take().unwrap();
+        assert_eq!(next.piece.language, Language::parse("fr"));
+        hears(next, &queue, "deux");
+    }
+    decoder.join().unwrap();
+}
+
+#[tokio::test]
+async fn audio_that_can_not_be_decoded_to_its_end_is_an_error() {
+    let queue = Queue::new(1);
+    let (mut ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    feeder.push(chunk(0, SECOND)).unwrap();
+    drop(feeder);
+    let failed = ticket.part().await;
+    assert!(matches!(failed, Some(Err(Failed::Audio(_)))), "{failed:?}");
+}
+
+#[test]
+fn a_closed_queue_serves_what_waits_and_refuses_the_rest() {
+    let queue = Queue::new(1);
+    let (_ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    feeder.push(chunk(0, SECOND)).unwrap();
+    queue.close();
+    assert_eq!(feeder.push(chunk(0, SECOND)), Err(Gone));
+    hears(queue.take().unwrap(), &queue, "word");
+    assert!(queue.take().is_none());
+}
