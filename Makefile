@@ -14,7 +14,7 @@ test: ## every test: native units, then end to end against real workerd and the 
 bench: ## the figures of the README, measured here
 	@scripts/bench
 
-check: ## formatting, lints (native and wasm32), documentation, licences, unused dependencies
+check: ## formatting, lints (native and wasm32), documentation, licences, unused dependencies, deployment files
 	@scripts/check
 
 deploy: ## the Worker to Cloudflare (DRY_RUN=1: build and bundle only, no network)
