@@ -122,9 +122,16 @@ impl LimiterObject {
             let next = active.limiter.leases().next_change(now);
             let overlap = active.key().and_then(|key| key.replaced.as_ref());
             let overlap = overlap.map(|old| UnixMs(old.until_ms));
-            for at in next.into_iter().chain(overlap) {
+            let untold = active.limiter.usage();
+            let untold = (untold.version != self.told && !untold.is_empty())
+                .then(|| now.plus_ms(self.flush_ms));
+            for at in next.into_iter().chain(overlap).chain(untold) {
                 self.arm(at.max(now.plus_ms(1)));
             }
+        }
+        // Said again: an alarm that a request set while this one ran must outlive it.
+        if let Some(at) = self.alarm {
+            self.store.set_alarm(at);
         }
     }
 }
