@@ -32,6 +32,7 @@ hash_of() {
 }
 
 # The folder of the Python environment that holds exactly tests/requirements.txt.
+peer_environment() { printf '%s/peers-%.12s\n' "$CACHE" "$(git hash-object "$ROOT/bench/requirements.txt")"; }
 python_environment() { printf '%s/python-%.12s\n' "$CACHE" "$(git hash-object "$ROOT/tests/requirements.txt")"; }
 
 # Where cargo puts native builds.

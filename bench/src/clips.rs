@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::error::Error;
 use crate::form;
+use crate::recording::Speech;
 
 /// One recording.
 pub(crate) struct Clip {
@@ -53,6 +54,21 @@ impl Clips {
             title: format!("{} English clips", clips.len()),
             clips,
         })
+    }
+
+    /// The speech itself, of all English recordings in such a folder, short or long.
+    pub(crate) fn speech(folder: &Path) -> Result<Vec<Speech>, Error> {
+        let list = folder.join("transcripts.tsv");
+        let text = fs::read_to_string(&list).map_err(Error::io(list.display().to_string()))?;
+        let recordings = text.lines().filter_map(|line| {
+            let mut fields = line.split('\t');
+            let (file, language, words) = (fields.next()?, fields.next()?, fields.next()?);
+            let is_speech = file.starts_with("en/") || file.starts_with("long/");
+            (language == "en" && is_speech).then_some((file, words))
+        });
+        recordings
+            .map(|(file, words)| Speech::read(&folder.join(file), words))
+            .collect()
     }
 
     /// `sample.flac` of a folder, whose words are in `sample.txt`, again and again.

@@ -9,7 +9,9 @@ mod form;
 mod load;
 mod machine;
 mod memory;
+mod peers;
 mod process;
+mod recording;
 mod report;
 mod service;
 mod speech;
@@ -58,6 +60,21 @@ struct Options {
     /// bench/normalize.py.
     #[arg(long, env = "BENCH_NORMALIZER", hide = true)]
     normalizer: PathBuf,
+    /// Python with the packages of bench/requirements.txt.
+    #[arg(long, env = "BENCH_PEER_PYTHON", hide = true)]
+    peer_python: PathBuf,
+    /// bench/faster_whisper_peer.py.
+    #[arg(long, env = "BENCH_PEER_SCRIPT", hide = true)]
+    peer_script: PathBuf,
+    /// The model as CTranslate2 has it.
+    #[arg(long, env = "BENCH_PEER_WEIGHTS", hide = true)]
+    peer_weights: PathBuf,
+    /// The example `plain_whisper` of the service.
+    #[arg(long, env = "BENCH_PEER_PLAIN", hide = true)]
+    peer_plain: PathBuf,
+    /// The model file of the service.
+    #[arg(long, env = "BENCH_MODEL", hide = true)]
+    model: PathBuf,
     /// Folder of sample.flac and sample.txt.
     #[arg(long, env = "BENCH_SAMPLE", hide = true)]
     sample: PathBuf,
@@ -78,6 +95,8 @@ enum Part {
     Memory,
     /// Transcription through the Worker by the real service: speed, word error rate, memory.
     Speech,
+    /// Transcription beside faster-whisper and plain whisper.cpp.
+    Peers,
 }
 
 fn main() -> ExitCode {
@@ -131,19 +150,29 @@ async fn run(options: &Options) -> Result<Report, Error> {
         };
         report.extend(memory::run(&settings).await?);
     }
+    let speech = speech::Settings {
+        harness: &options.harness,
+        bundle: &options.bundle,
+        inference: &options.inference,
+        normalizer: words::Normalizer {
+            python: &options.python,
+            script: &options.normalizer,
+        },
+        audio: options.audio.as_deref(),
+        sample: &options.sample,
+    };
     if wanted(Part::Speech) {
-        let settings = speech::Settings {
-            harness: &options.harness,
-            bundle: &options.bundle,
-            inference: &options.inference,
-            normalizer: words::Normalizer {
-                python: &options.python,
-                script: &options.normalizer,
-            },
-            audio: options.audio.as_deref(),
-            sample: &options.sample,
+        report.extend(speech::run(&speech).await?);
+    }
+    if wanted(Part::Peers) {
+        let programs = peers::Programs {
+            python: &options.peer_python,
+            script: &options.peer_script,
+            weights: &options.peer_weights,
+            plain: &options.peer_plain,
+            model: &options.model,
         };
-        report.extend(speech::run(&settings).await?);
+        report.extend(peers::run(&speech, &programs).await?);
     }
     Ok(report)
 }
