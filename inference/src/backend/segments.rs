@@ -104,7 +104,8 @@ fn segments(raw: &[RawSegment], duration: f64, temperature: f64) -> Vec<Segment>
     for segment in raw {
         let text = segment.text();
         let seek = window.of(segment);
-        if text.trim().is_empty() {
+        // Notes and dots alone are what the model makes of music and noise.
+        if !text.contains(char::is_alphanumeric) {
             continue;
         }
         let start = seconds(segment.times.0).clamp(previous_end, duration.max(previous_end));
@@ -306,7 +307,8 @@ mod tests {
     fn an_empty_segment_is_left_out() {
         let decoded = decode(
             &[
-                raw((0, 100), 0.1, vec![token(b" ", (0, 100))]),
+                raw((0, 50), 0.1, vec![token(b" ", (0, 50))]),
+                raw((50, 100), 0.1, vec![token(" ♪♪".as_bytes(), (50, 100))]),
                 raw((100, 200), 0.1, vec![token(b" a", (100, 200))]),
             ],
             5,

@@ -86,6 +86,33 @@ async fn a_client_that_leaves_the_queue_is_never_served() {
 }
 
 #[tokio::test]
+async fn five_hundred_who_leave_the_queue_cost_no_run_and_their_permits_are_back_at_once() {
+    let (service, gate) = Service::fake(&["--queue-length", "520"]).await;
+    gate.close();
+    let running = submit(&service).await;
+    service.until("running", |l| l["states_busy"] == 1).await;
+    let mut crowd = Vec::new();
+    for _ in 0..500 {
+        crowd.push(submit(&service).await);
+    }
+    service
+        .until("all of them wait", |l| l["queue_waiting"] == 500)
+        .await;
+    let left = std::time::Instant::now();
+    drop(crowd);
+    service
+        .until("their permits are back", |l| l["permits_free"] == 520)
+        .await;
+    assert!(left.elapsed() < std::time::Duration::from_secs(1));
+    gate.open();
+    service.until_free().await;
+    drop(running);
+    let runs = service.metric("inference_model_seconds_count").await;
+    assert!((runs - 1.0).abs() < 0.1, "{runs} runs");
+    service.assert_alive().await;
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_while_the_model_runs_frees_the_state() {
     let (service, gate) = Service::fake(&[]).await;
     gate.close();

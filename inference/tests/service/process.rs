@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::client::{GUARD, form, get, transcribe};
+use crate::client::{Answer, GUARD, Part, field, form, get, transcribe};
 use crate::support::sample;
 
 fn program(args: &[&str]) -> Command {
@@ -73,6 +73,51 @@ async fn sigterm_ends_the_program_cleanly_and_logs_hold_no_words() {
     assert_eq!(lines[0]["status"], 200);
     assert!(lines[0]["audio_seconds"].as_f64().unwrap() > 1.0);
     assert!(!log.contains("sun is shining"), "{log}");
+}
+
+#[tokio::test]
+async fn sigterm_amid_fifty_streams_lets_all_of_them_finish() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("address");
+    let mut child = program(&["--dev-insecure", "--listen", "127.0.0.1:0"])
+        .args(["--address-file", file.to_str().unwrap()])
+        .spawn()
+        .unwrap();
+    let address = address(&file, &mut child).await;
+    let mut asked = form(sample());
+    asked.push(field("stream", "true"));
+    let streams: Vec<_> = (0..50)
+        .map(|_| tokio::spawn(send_form(address, asked.clone())))
+        .collect();
+    let taken = async {
+        loop {
+            let load = get(address, "/v1/load").await.json();
+            let total = load["permits_total"].as_u64().unwrap();
+            if load["permits_free"] == total - 50 && load["uploads"] == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(GUARD, taken).await.expect("all are in flight");
+    let pid = child.id().unwrap().to_string();
+    let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+    assert!(sent.unwrap().success());
+    for stream in streams {
+        let answer = stream.await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let last = answer.body.trim_end().rsplit("\n\n").next().unwrap();
+        assert!(last.contains("transcript.text.done"), "{}", answer.body);
+    }
+    let output = timeout(GUARD, child.wait_with_output())
+        .await
+        .expect("ends in time")
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+async fn send_form(address: std::net::SocketAddr, parts: Vec<Part>) -> Answer {
+    transcribe(address, &parts).await
 }
 
 #[tokio::test]

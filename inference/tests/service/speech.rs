@@ -97,6 +97,61 @@ async fn a_silent_clip_after_a_spoken_one_has_none_of_its_words() {
     assert_eq!(after.body, before.body);
 }
 
+/// Ten seconds of what is no speech, each made from a few numbers.
+fn no_speech() -> Vec<(&'static str, Vec<f32>)> {
+    let seconds = |at: usize| {
+        #[expect(clippy::cast_precision_loss, reason = "ten seconds")]
+        let at = at as f32;
+        at / 16_000.0
+    };
+    let tone = |hz: f32, at: f32| (std::f32::consts::TAU * hz * at).sin();
+    let mut seed = 1_u32;
+    let mut noise = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        #[expect(clippy::cast_precision_loss, reason = "24 bits")]
+        let bits = (seed >> 8) as f32;
+        bits / 8_388_608.0 - 1.0
+    };
+    let ten_seconds = 0..160_000;
+    let white = ten_seconds.clone().map(|_| 0.1 * noise()).collect();
+    let mut brown = 0.0_f32;
+    let rumble = |_| {
+        brown = 0.98 * brown + 0.02 * noise();
+        brown
+    };
+    let rumble = ten_seconds.clone().map(rumble).collect();
+    let hum = |at| 0.2 * tone(50.0, seconds(at)) + 0.1 * tone(150.0, seconds(at));
+    let hum = ten_seconds.clone().map(hum).collect();
+    // A chord each half second, with an attack and a decay.
+    let music = |at: usize| {
+        let at = seconds(at);
+        let root = [220.0, 174.61, 261.63, 196.0][(at * 2.0) as usize % 4];
+        let chord: f32 = [1.0, 1.25, 1.5, 2.0]
+            .map(|step| tone(root * step, at))
+            .iter()
+            .sum();
+        0.08 * chord * (-4.0 * (at % 0.5)).exp()
+    };
+    let music = ten_seconds.map(music).collect();
+    vec![
+        ("noise", white),
+        ("rumble", rumble),
+        ("hum", hum),
+        ("music", music),
+    ]
+}
+
+#[tokio::test]
+async fn what_is_no_speech_gives_no_words_and_none_of_an_earlier_callers() {
+    let service = Service::real(&["--states", "1"]).await;
+    for (name, samples) in no_speech() {
+        let spoken = transcribe(service.address, &ask(&[])).await;
+        assert_eq!(words(&spoken.text()), expected());
+        let answer = transcribe(service.address, &form(crate::wav::of(&samples))).await;
+        assert_eq!(answer.text(), "", "{name}");
+    }
+}
+
 /// Ten seconds of digital silence.
 fn silent_wav() -> Vec<u8> {
     let mut bytes = Wav {
