@@ -127,6 +127,10 @@ pub struct Config {
     #[arg(long, env = "INFERENCE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "900", value_parser = seconds)]
     pub request_timeout: Duration,
 
+    /// Longest silence of a realtime session's client: nothing sent, and nothing of his under way.
+    #[arg(long, env = "INFERENCE_REALTIME_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub realtime_idle_timeout: Duration,
+
     /// Time for requests in flight to end after SIGTERM or SIGINT.
     #[arg(long, env = "INFERENCE_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub drain_timeout: Duration,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use inference_api::envelope::{Envelope, ErrorType};
@@ -108,6 +108,15 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// An event of a realtime session that can't be understood, or not now.
+    #[error("The event is wrong: {problem}.")]
+    InvalidEvent {
+        /// What is wrong.
+        problem: String,
+    },
+    /// The route is a WebSocket's.
+    #[error("This address speaks WebSocket: send `Upgrade: websocket`.")]
+    UpgradeRequired,
     /// The client stopped sending.
     #[error("The client sent nothing for too long.")]
     RequestTimeout,
@@ -164,7 +173,7 @@ const RETRY_AFTER_SHUTDOWN: Duration = Duration::from_secs(2);
 
 impl Error {
     /// Every code and its status, for the documentation.
-    pub const ALL_CODES: [(&'static str, u16); 23] = [
+    pub const ALL_CODES: [(&'static str, u16); 25] = [
         ("invalid_signature", 401),
         ("replayed_request", 401),
         ("insufficient_scope", 403),
@@ -183,6 +192,8 @@ impl Error {
         ("audio_too_long", 413),
         ("unsupported_audio", 400),
         ("invalid_audio", 400),
+        ("invalid_event", 400),
+        ("upgrade_required", 426),
         ("request_timeout", 408),
         ("queue_full", 503),
         ("shutting_down", 503),
@@ -217,6 +228,8 @@ impl Error {
             Self::AudioTooLong { .. } => caller("audio_too_long", StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedAudio { .. } => caller("unsupported_audio", StatusCode::BAD_REQUEST),
             Self::InvalidAudio { .. } => caller("invalid_audio", StatusCode::BAD_REQUEST),
+            Self::InvalidEvent { .. } => caller("invalid_event", StatusCode::BAD_REQUEST),
+            Self::UpgradeRequired => caller("upgrade_required", StatusCode::UPGRADE_REQUIRED),
             Self::RequestTimeout => caller("request_timeout", StatusCode::REQUEST_TIMEOUT),
             Self::QueueFull { .. } => server("queue_full", StatusCode::SERVICE_UNAVAILABLE),
             Self::ShuttingDown => server("shutting_down", StatusCode::SERVICE_UNAVAILABLE),
@@ -306,6 +319,11 @@ impl IntoResponse for Error {
         if kind.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if kind.status == StatusCode::UPGRADE_REQUIRED {
+            // RFC 9110, 15.5.22.
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
         response.extensions_mut().insert(Failure {
             code: kind.code,
             cause: self.cause().map(str::to_owned),
@@ -352,6 +370,8 @@ mod tests {
             },
             Error::UnsupportedAudio { problem: s() },
             Error::InvalidAudio { problem: s() },
+            Error::InvalidEvent { problem: s() },
+            Error::UpgradeRequired,
             Error::RequestTimeout,
             Error::QueueFull {
                 retry_after: Duration::ZERO,
@@ -380,6 +400,8 @@ mod tests {
                 | Error::AudioTooLong { .. }
                 | Error::UnsupportedAudio { .. }
                 | Error::InvalidAudio { .. }
+                | Error::InvalidEvent { .. }
+                | Error::UpgradeRequired
                 | Error::RequestTimeout
                 | Error::QueueFull { .. }
                 | Error::ShuttingDown

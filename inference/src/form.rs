@@ -121,6 +121,10 @@ impl Form {
     }
 }
 
+/// Most bytes of a model's name, and of a prompt.
+pub(crate) const MAX_MODEL_BYTES: usize = MODEL.max_bytes;
+pub(crate) const MAX_PROMPT_BYTES: usize = PROMPT.max_bytes;
+
 /// A transcription as it was asked for, every value checked.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -186,9 +190,13 @@ fn possible(task: Task, model: &Model) -> Result<Task, Error> {
 }
 
 fn language(form: &Form, model: &Model) -> Result<Option<Language>, Error> {
-    let Some(text) = form.get(&LANGUAGE) else {
-        return Ok(None);
-    };
+    form.get(&LANGUAGE)
+        .map(|text| language_of(text, model))
+        .transpose()
+}
+
+/// The language that a code means, if the model knows it.
+pub(crate) fn language_of(text: &str, model: &Model) -> Result<Language, Error> {
     let language = Language::parse(text)
         .ok_or_else(|| invalid(&LANGUAGE, "it is not a language code of ISO-639-1"))?;
     if !model.backend().knows(language) {
@@ -201,7 +209,7 @@ fn language(form: &Form, model: &Model) -> Result<Option<Language>, Error> {
             ),
         ));
     }
-    Ok(Some(language))
+    Ok(language)
 }
 
 fn format(form: &Form) -> Result<ResponseFormat, Error> {

@@ -14,6 +14,7 @@ mod error;
 mod form;
 mod pool;
 mod queue;
+mod realtime;
 mod registry;
 mod routes;
 mod scheduler;

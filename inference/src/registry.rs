@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::backend::{Backend, LoadedModel};
 
 /// The name by which OpenAI's clients ask for Whisper.
-const ALIAS_OF_DEFAULT: &str = "whisper-1";
+pub(crate) const ALIAS_OF_DEFAULT: &str = "whisper-1";
 
 /// A loaded model.
 pub(crate) struct Model {
@@ -92,6 +92,11 @@ impl Registry {
             .iter()
             .find(|m| m.id == name)
             .or_else(|| self.models.iter().find(|m| m.names().any(|n| n == name)))
+    }
+
+    /// The first model that the claims' key may use.
+    pub(crate) fn first_for(&self, claims: &Claims) -> Option<&Model> {
+        self.models.iter().find(|m| m.is_allowed_by(claims))
     }
 
     pub(crate) fn backends(&self) -> Vec<Arc<dyn Backend>> {

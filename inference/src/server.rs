@@ -4,25 +4,25 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use inference_audio::VoiceDetector;
 use inference_models::directory::directory_or_default;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::backend::whisper::{Whisper, WhisperSettings};
 use crate::backend::{BackendError, LoadedModel};
 use crate::config::{Config, ConfigError};
 use crate::routes::router;
-use crate::service::{Ear, Service};
+use crate::service::{CountedConnection, Ear, Service};
 
 /// Read and write buffer of a connection, at most. Also the largest request head.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -140,7 +140,7 @@ impl Server {
     /// Serves until `shutdown` ends, then finishes what is in flight within the drain's time.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let router = router(Arc::clone(&self.service));
-        let connections = GracefulShutdown::new();
+        let connections = Connections::new();
         let accept = async {
             loop {
                 self.accept(&router, &connections).await;
@@ -162,7 +162,7 @@ impl Server {
         tracing::info!(in_time, all_connections_closed = left, "stopped");
     }
 
-    async fn accept(&self, router: &Router, connections: &GracefulShutdown) {
+    async fn accept(&self, router: &Router, connections: &Connections) {
         let stream = match self.listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -171,24 +171,66 @@ impl Server {
                 return;
             }
         };
-        let Some(counted) = Counted::enter(&self.service, self.settings.max_connections) else {
+        let most = self.settings.max_connections;
+        let Some(counted) = CountedConnection::enter(&self.service, most) else {
             // Dropped at once: the listener's backlog stays free for those who come later.
             return;
         };
         let connection = connect(stream, router.clone(), self.settings);
         let Ok(connection) = connection else { return };
-        let watched = connections.watch(connection);
+        let closing = connections.closing.clone();
+        let open = connections.open.clone();
         tokio::spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = closing.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
             // A connection that breaks is the peer's business; its requests have log lines.
-            if let Err(error) = watched.await {
+            if let Err(error) = ended {
                 tracing::debug!(%error, "connection ended");
             }
-            drop(counted);
+            drop((counted, open));
         });
     }
 }
 
-type Connection = http1::Connection<
+/// All connections that speak HTTP, to be told to close. One that was upgraded ends with its session's permit.
+struct Connections {
+    closing: CancellationToken,
+    /// Each connection has a clone of it.
+    open: mpsc::Sender<std::convert::Infallible>,
+    ended: mpsc::Receiver<std::convert::Infallible>,
+}
+
+impl Connections {
+    fn new() -> Self {
+        let (open, ended) = mpsc::channel(1);
+        Self {
+            closing: CancellationToken::new(),
+            open,
+            ended,
+        }
+    }
+
+    /// Tells them to close after the answer under way, and waits until all are.
+    async fn shutdown(self) {
+        let Self {
+            closing,
+            open,
+            mut ended,
+        } = self;
+        closing.cancel();
+        drop(open);
+        // Nothing is ever sent: it ends with the last connection.
+        while ended.recv().await.is_some() {}
+    }
+}
+
+type Connection = http1::UpgradeableConnection<
     TokioIo<std::pin::Pin<Box<TimeoutStream<TcpStream>>>>,
     TowerToHyperService<Router>,
 >;
@@ -212,27 +254,8 @@ fn connect(
         .serve_connection(
             TokioIo::new(Box::pin(stream)),
             TowerToHyperService::new(router),
-        ))
-}
-
-/// A connection that counts while it is open.
-struct Counted(Arc<Service>);
-
-impl Counted {
-    fn enter(service: &Arc<Service>, most: usize) -> Option<Self> {
-        let open: &AtomicUsize = &service.connections;
-        if open.fetch_add(1, Ordering::Relaxed) >= most {
-            open.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Self(Arc::clone(service)))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
+        )
+        .with_upgrades())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {

@@ -1,12 +1,13 @@
 //! What all requests share, and how full it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use inference_audio::Limits;
 use inference_audio::chunks::Voice;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::auth::Authenticator;
@@ -22,7 +23,7 @@ const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
 /// Makes a judge of speech for one recording.
-pub(crate) type Ear = fn() -> Box<dyn Voice>;
+pub(crate) type Ear = fn() -> Box<dyn Voice + Send>;
 
 /// The service's shared parts.
 pub(crate) struct Service {
@@ -38,9 +39,10 @@ pub(crate) struct Service {
     /// Makes what hears whether somebody speaks.
     pub(crate) ear: Ear,
     pub(crate) request_timeout: Duration,
+    pub(crate) realtime_idle_timeout: Duration,
     pub(crate) connections: AtomicUsize,
     memory_mark: u64,
-    draining: AtomicBool,
+    draining: CancellationToken,
 }
 
 /// The body of `GET /v1/load`, by which an edge chooses among hosts.
@@ -92,19 +94,25 @@ impl Service {
             longest_piece: config.piece,
             ear,
             request_timeout: config.request_timeout,
+            realtime_idle_timeout: config.realtime_idle_timeout,
             connections: AtomicUsize::new(0),
             memory_mark: config.memory_mark_mib * 1024 * 1024,
-            draining: AtomicBool::new(false),
+            draining: CancellationToken::new(),
         })
     }
 
     /// From now on the service is not ready and takes nothing on.
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.draining.cancel();
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.draining.is_cancelled()
+    }
+
+    /// Ends when the service begins to shut down.
+    pub(crate) async fn drain_begun(&self) {
+        self.draining.cancelled().await;
     }
 
     /// Why the service should get no further requests, if so.
@@ -164,5 +172,28 @@ impl Service {
             resident_bytes: resident_bytes(),
             draining: load.draining,
         }
+    }
+}
+
+/// A connection that counts while it is open.
+pub(crate) struct CountedConnection(Arc<Service>);
+
+impl CountedConnection {
+    /// Counts one more, unless there are `most` already.
+    pub(crate) fn enter(service: &Arc<Service>, most: usize) -> Option<Self> {
+        let counted = Self::upgraded(service);
+        (service.connections.load(Ordering::Relaxed) <= most).then_some(counted)
+    }
+
+    /// One that speaks another protocol than HTTP by now: HTTP has let go of it, the system has not.
+    pub(crate) fn upgraded(service: &Arc<Service>) -> Self {
+        service.connections.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(service))
+    }
+}
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

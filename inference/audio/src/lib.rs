@@ -31,6 +31,7 @@ mod wav;
 pub use container::Container;
 pub use error::AudioError;
 pub use limits::Limits;
+pub use resample::ToSampleRate;
 pub use voice::VoiceDetector;
 
 use std::{

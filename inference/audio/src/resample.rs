@@ -17,7 +17,7 @@ const MAX_BLOCK_FRAMES: u32 = 4096;
 ///
 /// The output is aligned with the input (the filter's delay is cut off) and `n` frames in give
 /// `n * 16000 / rate` samples, rounded, out.
-pub(crate) struct ToSampleRate {
+pub struct ToSampleRate {
     rate: u32,
     /// None where the rates are equal.
     stage: Option<Stage>,
@@ -35,7 +35,11 @@ struct Stage {
 }
 
 impl ToSampleRate {
-    pub(crate) fn new(rate: u32) -> Result<Self, AudioError> {
+    /// For audio of so many frames a second; above 0.
+    ///
+    /// # Errors
+    /// [`AudioError::Malformed`] for a rate that has no filter.
+    pub fn new(rate: u32) -> Result<Self, AudioError> {
         let stage = (rate != SAMPLE_RATE)
             .then(|| Stage::new(rate))
             .transpose()?;
@@ -52,7 +56,10 @@ impl ToSampleRate {
     }
 
     /// Appends what `frames` make, but for the part that is still in the filter.
-    pub(crate) fn push(&mut self, frames: &[f32], out: &mut Vec<f32>) -> Result<(), AudioError> {
+    ///
+    /// # Errors
+    /// [`AudioError::Malformed`] where the filter fails; nothing further is to be pushed then.
+    pub fn push(&mut self, frames: &[f32], out: &mut Vec<f32>) -> Result<(), AudioError> {
         let before = out.len();
         self.frames_in += frames.len() as u64;
         match &mut self.stage {
@@ -64,7 +71,10 @@ impl ToSampleRate {
     }
 
     /// Appends what is left in the filter.
-    pub(crate) fn finish(mut self, out: &mut Vec<f32>) -> Result<(), AudioError> {
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn finish(mut self, out: &mut Vec<f32>) -> Result<(), AudioError> {
         let Some(stage) = &mut self.stage else {
             return Ok(());
         };

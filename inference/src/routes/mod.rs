@@ -18,6 +18,7 @@ use crate::service::Service;
 
 mod health;
 mod models;
+mod realtime;
 mod stream;
 mod transcription;
 
@@ -49,6 +50,10 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
             post(|state: State<Arc<Service>>, request: Request| {
                 transcription::handle(state.0, Task::Translate, request)
             }),
+        )
+        .route(
+            "/v1/realtime",
+            get(|state: State<Arc<Service>>, request: Request| realtime::handle(state.0, request)),
         )
         .route("/v1/models", get(models::list))
         .route("/v1/models/{id}", get(models::describe))

@@ -122,7 +122,7 @@ async fn serve(
 }
 
 /// Time until the claims' deadline.
-fn time_left(claims: &Claims) -> Duration {
+pub(super) fn time_left(claims: &Claims) -> Duration {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -193,7 +193,7 @@ fn transcribe(
 }
 
 /// Decodes, cuts and brings, until all is brought or nobody wants it any more.
-fn feed(file: Spooled, limits: &Limits, mut chunker: Chunker<Box<dyn Voice>>, mut feeder: Feeder) {
+fn feed(file: Spooled, limits: &Limits, mut chunker: Chunker<impl Voice>, mut feeder: Feeder) {
     let gone = feeder.abort();
     let mut bring = |chunk| feeder.push(chunk).map_err(|Gone| AudioError::Cancelled);
     let decoded =
@@ -234,7 +234,7 @@ fn take_file(form: &mut Form) -> Result<Spooled, Error> {
 }
 
 /// The service's limits, and the key's where that is tighter.
-fn limits(service: &Service, claims: &Claims) -> Limits {
+pub(super) fn limits(service: &Service, claims: &Claims) -> Limits {
     let mut limits = service.limits.clone();
     if let Some(seconds) = claims.max_audio_seconds
         && let Ok(of_key) = Duration::try_from_secs_f64(seconds)

@@ -14,6 +14,7 @@ mod bad_input;
 mod client;
 mod load;
 mod process;
+mod realtime;
 mod signature;
 mod slow;
 mod speech;

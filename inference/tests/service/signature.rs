@@ -17,14 +17,14 @@ async fn service() -> Service {
     Service::fake(&["--edge-signing-secrets", SECRET]).await.0
 }
 
-fn unix_seconds() -> u64 {
+pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs()
 }
 
-fn claims(id: &str) -> Claims {
+pub(crate) fn claims(id: &str) -> Claims {
     Claims {
         request_id: id.into(),
         key_id: "key_1".into(),
