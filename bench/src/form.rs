@@ -26,6 +26,13 @@ pub(crate) fn of(file: &[u8]) -> Bytes {
     [HEAD, file, TAIL].concat().into()
 }
 
+/// The same, for an answer that streams.
+pub(crate) fn streamed(file: &[u8]) -> Vec<u8> {
+    let stream =
+        b"--bench-boundary\r\ncontent-disposition: form-data; name=\"stream\"\r\n\r\ntrue\r\n";
+    [stream, HEAD, file, TAIL].concat()
+}
+
 /// A form whose body, of `length` bytes in all, exists only piece by piece. None is shorter than a form
 /// with an empty file.
 pub(crate) fn generated(

@@ -9,6 +9,7 @@ mod form;
 mod load;
 mod machine;
 mod memory;
+mod mixed;
 mod peers;
 mod process;
 mod recording;
@@ -95,6 +96,8 @@ enum Part {
     Memory,
     /// Transcription through the Worker by the real service: speed, word error rate, memory.
     Speech,
+    /// Short clips beside long recordings, and how soon the first words come.
+    Mixed,
     /// Transcription beside faster-whisper and plain whisper.cpp.
     Peers,
 }
@@ -163,6 +166,9 @@ async fn run(options: &Options) -> Result<Report, Error> {
     };
     if wanted(Part::Speech) {
         report.extend(speech::run(&speech).await?);
+    }
+    if wanted(Part::Mixed) {
+        report.extend(mixed::run(&speech).await?);
     }
     if wanted(Part::Peers) {
         let programs = peers::Programs {

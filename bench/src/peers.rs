@@ -224,19 +224,22 @@ pub(crate) async fn run(settings: &Settings<'_>, programs: &Programs<'_>) -> Res
     Ok(report(&clips, &long, &totals, peak))
 }
 
+/// All the speech there is.
+pub(crate) fn speech(settings: &Settings<'_>) -> Result<Vec<Speech>, Error> {
+    let [audio, words] = ["sample.flac", "sample.txt"].map(|name| settings.sample.join(name));
+    if let Some(folder) = settings.audio {
+        return Clips::speech(folder);
+    }
+    let words = std::fs::read_to_string(words).map_err(Error::io("sample.txt"))?;
+    Ok(vec![Speech::read(&audio, &words)?])
+}
+
 /// The clips, and the recording that is made of them.
 fn material(
     settings: &Settings<'_>,
     folder: &TempDir,
 ) -> Result<(Vec<Recording>, Recording), Error> {
-    let speech = match settings.audio {
-        Some(folder) => Clips::speech(folder)?,
-        None => vec![Speech::read(
-            &settings.sample.join("sample.flac"),
-            &std::fs::read_to_string(settings.sample.join("sample.txt"))
-                .map_err(Error::io("sample.txt"))?,
-        )?],
-    };
+    let speech = speech(settings)?;
     let path = |name: &str| folder.path().join(name);
     let long = Recording::of(&speech, LONG_SECONDS, false, path("long.wav"))?;
     // The long ones of them are for the recording alone.

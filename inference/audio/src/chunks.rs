@@ -52,6 +52,8 @@ pub struct Chunker<V> {
     voice: V,
     /// Most frames of a piece.
     longest: usize,
+    /// After so many frames the first pause ends the first piece.
+    first: usize,
     /// What was not handed out yet.
     samples: Vec<f32>,
     /// Probability of each whole frame of `samples`.
@@ -64,16 +66,22 @@ pub struct Chunker<V> {
 impl<V: Voice> Chunker<V> {
     /// Cuts pieces of at most `longest`, which is taken to be one second at least.
     pub fn new(voice: V, longest: Duration) -> Self {
-        let longest = longest.max(Duration::from_secs(1)).as_millis();
-        let samples = longest.saturating_mul(u128::from(SAMPLE_RATE)) / 1000;
         Self {
             voice,
-            longest: usize::try_from(samples).unwrap_or(usize::MAX) / FRAME,
+            longest: frames_of(longest.max(Duration::from_secs(1))),
+            first: usize::MAX,
             samples: Vec::new(),
             frames: Vec::new(),
             start: 0,
             cut: false,
         }
+    }
+
+    /// Ends the first piece at the first pause after so much of it: its words are wanted soon.
+    #[must_use]
+    pub fn with_first(mut self, length: Duration) -> Self {
+        self.first = frames_of(length);
+        self
     }
 
     /// Takes the next samples, and hands out the pieces that are complete.
@@ -95,8 +103,12 @@ impl<V: Voice> Chunker<V> {
             }
             self.judge_frame();
             self.forget_silence();
-            if self.frames.len() > self.longest {
-                let at = self.best_cut();
+            let at = if self.frames.len() > self.longest {
+                Some(self.best_cut())
+            } else {
+                self.first_cut()
+            };
+            if let Some(at) = at {
                 self.cut = true;
                 self.hand_out(at, take)?;
             }
@@ -136,6 +148,14 @@ impl<V: Voice> Chunker<V> {
         self.frames.drain(..frames);
         self.samples.drain(..frames * FRAME);
         self.start += (frames * FRAME) as u64;
+    }
+
+    /// The frame before which the first piece ends, if it may end now.
+    fn first_cut(&self) -> Option<usize> {
+        let speech = self.frames.len().checked_sub(PAUSE)?;
+        let is_pause = || self.frames[speech..].iter().all(|p| *p < SPEECH);
+        let may_end = !self.cut && speech >= self.first && is_pause();
+        may_end.then(|| speech + PAUSE / 2)
     }
 
     /// The frame before which to cut: in the middle of the last pause of the second half, for long pieces are
@@ -201,6 +221,11 @@ impl<V: Voice> Chunker<V> {
         self.start += end as u64;
         piece.map_or(Ok(()), take)
     }
+}
+
+fn frames_of(length: Duration) -> usize {
+    let samples = length.as_millis().saturating_mul(u128::from(SAMPLE_RATE)) / 1000;
+    usize::try_from(samples).unwrap_or(usize::MAX) / FRAME
 }
 
 /// Whether somebody speaks in a piece.
@@ -280,6 +305,23 @@ mod tests {
         ]));
         assert_eq!(frames(&chunks), [(0, 86), (86, 53)]);
         assert!(!chunks[0].is_whole && !chunks[1].is_whole);
+    }
+
+    #[test]
+    fn a_first_piece_that_is_wanted_soon_ends_at_its_first_pause() {
+        let audio = audio(&[(10, 0.9), (25, 0.2), (10, 0.9), (25, 0.2), (29, 0.9)]);
+        let mut chunks = Vec::new();
+        let mut take = |chunk| {
+            chunks.push(chunk);
+            Ok::<_, Infallible>(())
+        };
+        let chunker = Chunker::new(Told, Duration::from_millis(1600));
+        // Twenty frames: the pause before them is too early.
+        let mut chunker = chunker.with_first(Duration::from_millis(320));
+        let Ok(()) = chunker.push(&audio, &mut take);
+        let Ok(()) = chunker.finish(&mut take);
+        assert_eq!(frames(&chunks), [(0, 29), (29, 70)]);
+        assert!(chunks.iter().all(|chunk| !chunk.is_whole));
     }
 
     #[test]

@@ -35,6 +35,9 @@ use crate::telemetry::{Meter, Record};
 use crate::ticket::{Feeder, Ticket};
 use crate::upload::{self, Incoming};
 
+/// How long the first piece of an answer that streams is, about: its words are there in a third of a second.
+const FIRST_PIECE: Duration = Duration::from_secs(3);
+
 /// Serves one request, and sees to it that its sender gets the answer whatever became of the body.
 pub(super) async fn handle(service: Arc<Service>, task: Task, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -182,12 +185,19 @@ fn transcribe(
         finds_language: asked.options.language.is_none() && model.backend().is_multilingual(),
     };
     let (ticket, feeder) = service.pool.queue().open(flow, wanted);
+    let streams = asked.stream;
     let (limits, longest, ear) = (limits(service, claims), service.longest_piece, service.ear);
     // A thread of its own: it waits for the sessions, and may not keep those of others from decoding. There are no
     // more of them than permits.
     std::thread::Builder::new()
         .name("decoder".to_owned())
-        .spawn(move || feed(file, &limits, Chunker::new(ear(), longest), feeder))
+        .spawn(move || {
+            let mut chunker = Chunker::new(ear(), longest);
+            if streams {
+                chunker = chunker.with_first(FIRST_PIECE);
+            }
+            feed(file, &limits, chunker, feeder);
+        })
         .map_err(Error::internal)?;
     Ok(ticket)
 }
