@@ -320,7 +320,7 @@ mod tests {
         let mut chunker = chunker.with_first(Duration::from_millis(320));
         let Ok(()) = chunker.push(&audio, &mut take);
         let Ok(()) = chunker.finish(&mut take);
-        assert_eq!(frames(&chunks), [(0, 29), (29, 70)]);
+        assert_eq!(frames(&chunks), [(0, 54), (54, 45)]);
         assert!(chunks.iter().all(|chunk| !chunk.is_whole));
     }
 

@@ -124,8 +124,8 @@ fn no_speech() -> Vec<(&'static str, Vec<f32>)> {
     let hum = ten_seconds.clone().map(hum).collect();
     // A chord each half second, with an attack and a decay.
     let music = |at: usize| {
+        let root = [220.0, 174.61, 261.63, 196.0][at / 8_000 % 4];
         let at = seconds(at);
-        let root = [220.0, 174.61, 261.63, 196.0][(at * 2.0) as usize % 4];
         let chord: f32 = [1.0, 1.25, 1.5, 2.0]
             .map(|step| tone(root * step, at))
             .iter()
