@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod client;
+mod golden;
 mod load;
 mod process;
 mod realtime;
