@@ -173,6 +173,35 @@ async fn the_same_clip_gives_the_same_text_whatever_was_said_before() {
 }
 
 #[tokio::test]
+async fn in_three_hundred_runs_by_turns_each_clip_gives_its_own_words_alone() {
+    // One state, so that each run meets what the one before left behind.
+    let service = Service::real(&["--states", "1"]).await;
+    let file = std::io::Cursor::new(sample());
+    let pcm = inference_audio::decode(file, &inference_audio::Limits::default(), &|| false);
+    let samples = pcm.unwrap().samples;
+    // "Good morning", what follows it, which the small model mishears, and what is no speech.
+    let clips = [
+        &samples[..20_000],
+        &samples[20_000..41_600],
+        &no_speech()[3].1[..20_000],
+    ];
+    let clips = clips.map(|clip| form(crate::wav::of(clip)));
+    let mut first = Vec::new();
+    for clip in &clips {
+        first.push(transcribe(service.address, clip).await.text());
+    }
+    assert_eq!(words(&first[0]), ["good", "morning"]);
+    let second = words(&first[1]);
+    assert!(!second.is_empty() && !second.contains(&"morning".to_owned()));
+    assert_eq!(first[2], "");
+    for run in 0..300 {
+        let turn = run % clips.len();
+        let again = transcribe(service.address, &clips[turn]).await.text();
+        assert_eq!(again, first[turn], "run {run}");
+    }
+}
+
+#[tokio::test]
 async fn a_hostile_prompt_harms_nobody() {
     let service = Service::real(&["--states", "1"]).await;
     for prompt in [
