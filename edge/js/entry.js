@@ -3,6 +3,7 @@
 // waits, and one whose caller leaves, whose promises then never settle, leaves nothing behind there.
 import { admitted, failed, forwarded, lookedUp, start } from "./index.js";
 import { forward } from "./forward.js";
+import { connect } from "./realtime.js";
 import { endOf, settle } from "./settle.js";
 import { endsOf } from "./ends.js";
 
@@ -18,6 +19,7 @@ const ADMIT = 2;
 const CONFIGURE = 3;
 const FORWARD = 4;
 const LOOK_UP_PLAN = 5;
+const CONNECT = 6;
 
 /** Oldest copy of a key's record that a location may answer from, in seconds: KV's least. */
 const CACHE_TTL = 30;
@@ -53,6 +55,9 @@ class Call {
   /** What goes to a host, and what came back. */
   outgoing = null;
   upstream = null;
+  /** For a realtime session: the caller's end of it, and the subprotocol that he asked for. */
+  session = null;
+  subprotocol = "";
   /** Audio that a host says it has heard, while its answer streams. */
   heardMs = 0;
   code = "";
@@ -145,6 +150,10 @@ async function drive(call) {
           if (!call.leased) begin(call);
           came = await forward(call);
           break;
+        case CONNECT:
+          if (!call.leased) begin(call);
+          came = await connect(call);
+          break;
       }
     } catch (error) {
       next = failed(call, next, String(error));
@@ -158,6 +167,7 @@ async function drive(call) {
         next = lookedUp(call, call.record, came ?? "", Date.now());
         break;
       case FORWARD:
+      case CONNECT:
         next = forwarded(call, came, call.outgoing.host, Date.now());
         break;
       default:

@@ -162,6 +162,15 @@ export function relay(call) {
   return new Response(body, { status, headers });
 }
 
+/** The answer that begins a session: the caller's end of it is on the call. */
+export function upgrade(call) {
+  const headers = { "x-request-id": call.id };
+  if (call.subprotocol !== "") headers["sec-websocket-protocol"] = call.subprotocol;
+  setLimits(call, headers);
+  log(call, Date.now() - call.start, 101, "", "");
+  return new Response(null, { status: 101, headers, webSocket: call.session });
+}
+
 /** The body of an administrator's request, or null when it is longer than `most` bytes. */
 export async function readBody(call, most) {
   if (call.request.body === null) return new Uint8Array();

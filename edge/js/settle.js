@@ -64,7 +64,8 @@ function listening(call) {
  * with its last byte, or when its caller leaves.
  */
 export function settle(call, response) {
-  if (!call.leased) return response;
+  // A session ends later, and says so itself (realtime.js).
+  if (!call.leased || call.session !== null) return response;
   const streams = response.body !== null && (response.headers.get("content-type") ?? "").startsWith("text/event-stream");
   if (!streams) {
     call.end(response.status);

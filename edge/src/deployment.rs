@@ -73,6 +73,7 @@ impl Ahead {
 #[derive(Clone, Copy)]
 pub(crate) enum Errand {
     Audio(Scope),
+    Realtime,
     Models,
 }
 

@@ -81,6 +81,7 @@ extern "C" {
     #[wasm_bindgen(js_name = dropUpstream)]
     pub fn drop_upstream(call: &Call);
     pub fn relay(call: &Call) -> JsValue;
+    pub fn upgrade(call: &Call) -> JsValue;
     #[wasm_bindgen(js_name = readBody)]
     pub fn read_body(call: &Call, most: u32) -> Promise<JsValue>;
 }

@@ -50,6 +50,8 @@ impl<'a> Parts<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Route<'a> {
     Audio(Scope),
+    /// A WebSocket.
+    Realtime,
     Models,
     Model(&'a str),
     /// The caller's own usage.
@@ -69,6 +71,7 @@ pub(crate) enum Route<'a> {
 static_strings! {
     TRANSCRIPTIONS = "transcriptions";
     TRANSLATIONS = "translations";
+    REALTIME = "realtime";
     MODELS = "models";
     MODEL = "model";
     HEALTH = "healthz";
@@ -87,6 +90,7 @@ impl<'a> Route<'a> {
             "/v1/audio/transcriptions" => return Self::Audio(Scope::Transcribe),
             "/v1/audio/translations" => return Self::Audio(Scope::Translate),
             "/v1/models" => return Self::Models,
+            "/v1/realtime" => return Self::Realtime,
             "/v1/usage" => return Self::Usage,
             "/v1/keys/verify" => return Self::Admin,
             "/healthz" => return Self::Health,
@@ -117,7 +121,8 @@ impl<'a> Route<'a> {
     pub(crate) const fn methods(self) -> &'static str {
         match self {
             Self::Audio(_) => "POST",
-            Self::Models
+            Self::Realtime
+            | Self::Models
             | Self::Model(_)
             | Self::Usage
             | Self::Health
@@ -127,11 +132,17 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// Whether it is charged for audio, under a lease.
+    pub(crate) const fn has_audio(self) -> bool {
+        matches!(self, Self::Audio(_) | Self::Realtime)
+    }
+
     /// Says its name for the log.
     pub(crate) fn announce(self, call: &Call) {
         match self {
             Self::Audio(Scope::Translate) => &TRANSLATIONS,
             Self::Audio(_) => &TRANSCRIPTIONS,
+            Self::Realtime => &REALTIME,
             Self::Usage => &USAGE,
             Self::Preflight => &PREFLIGHT,
             Self::Models => &MODELS,

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use edge_core::admission::Code;
 use edge_core::api_key::KeyHash;
 use edge_core::error::EdgeError;
-use edge_core::headers::{Credential, credential, is_multipart};
+use edge_core::headers::{Credential, asks_for_websocket, credential, is_multipart, key_among};
 use edge_core::key_cache::Cached;
 use edge_core::key_record::KeyRecord;
 use edge_core::key_state::{plan_entry, record_entry};
@@ -46,6 +46,8 @@ enum Step {
     Forward = 4,
     /// The key's plan from KV.
     LookUpPlan = 5,
+    /// A host's answer to an upgrade.
+    Connect = 6,
 }
 
 /// A step ends with a response, or with a need.
@@ -80,7 +82,7 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
             Route::Unknown => Err(EdgeError::UnknownRoute),
             #[cfg(feature = "test-routes")]
             Route::Test(test) => Ok(Next::Done(test.answer(call))),
-            Route::Audio(_) | Route::Models | Route::Model(_) | Route::Usage => {
+            Route::Audio(_) | Route::Realtime | Route::Models | Route::Model(_) | Route::Usage => {
                 with_key(call, &deployment, &parts, route, now)
             }
         }
@@ -96,7 +98,7 @@ pub fn looked_up(call: &Call, record: Option<JsString>, plan: Option<String>, no
         let parts = call.parts();
         let parts = Parts::read(&parts);
         let now = unix_ms(now);
-        let hash = presented(&deployment, &parts)?;
+        let hash = presented(call, &deployment, &parts)?;
         let Some(text) = record else {
             deployment.keys.borrow_mut().keep_unknown(hash, now);
             return Err(EdgeError::InvalidKey);
@@ -131,7 +133,7 @@ pub fn admitted(call: &Call, ticket: u32, letter: u32, configured: bool, now: f6
         let now = unix_ms(now);
         let kept = deployment.on_the_way.borrow_mut().take(ticket);
         if let Some((key, errand)) = kept {
-            let upload = matches!(errand, Errand::Audio(_));
+            let upload = matches!(errand, Errand::Audio(_) | Errand::Realtime);
             if limiter_client::judge(call, &key, upload, letter, now)? == Word::Admitted {
                 return run(call, &deployment, &key, errand, now);
             }
@@ -151,7 +153,7 @@ fn anew(
 ) -> Outcome {
     let parts = call.parts();
     let parts = Parts::read(&parts);
-    let key = match find(deployment, &parts, now)? {
+    let key = match find(call, deployment, &parts, now)? {
         Cached::Found(key) => key,
         // Memory forgot it while the limiter was asked: the call has kept the record.
         Cached::Unknown | Cached::Absent => {
@@ -162,12 +164,12 @@ fn anew(
         }
     };
     let route = Route::of(parts.path);
-    let upload = matches!(route, Route::Audio(_));
+    let upload = route.has_audio();
     match limiter_client::judge(call, &key, upload, letter, now)? {
         Word::Admitted => serve(call, deployment, &key, &parts, route, now),
         Word::Configure if configured => Err(limiter_client::unintelligible()),
         Word::Configure => {
-            glue::set_hash(call, &presented(deployment, &parts)?.to_hex());
+            glue::set_hash(call, &presented(call, deployment, &parts)?.to_hex());
             Ok(Next::Need(Step::Configure))
         }
     }
@@ -192,6 +194,7 @@ fn serve(
             Ok(Next::Done(usage))
         }
         Route::Audio(scope) => run(call, deployment, key, Errand::Audio(scope), now),
+        Route::Realtime => run(call, deployment, key, Errand::Realtime, now),
         _ => run(call, deployment, key, Errand::Models, now),
     }
 }
@@ -209,6 +212,12 @@ fn run(
             forward::prepare(call, deployment, key, scope, now)?;
             Ok(Next::Need(Step::Forward))
         }
+        Errand::Realtime => {
+            let parts = call.parts();
+            let query = Parts::read(&parts).query;
+            forward::prepare_session(call, deployment, key, query, now)?;
+            Ok(Next::Need(Step::Connect))
+        }
         Errand::Models => {
             let answer = reply::models(call, key, &deployment.settings)?;
             Ok(Next::Done(answer))
@@ -216,7 +225,7 @@ fn run(
     }
 }
 
-/// After [`Step::Forward`]: the host's status, or why there is none.
+/// After [`Step::Forward`] or [`Step::Connect`]: the host's status, or why there is none.
 #[wasm_bindgen]
 pub fn forwarded(call: &Call, outcome: u16, host: usize, now: f64) -> JsValue {
     let outcome = deployment(call)
@@ -248,23 +257,34 @@ fn settle(call: &Call, outcome: Outcome) -> JsValue {
 }
 
 /// The hash of the key a request carries. Garbage ends here, without any I/O.
-fn presented(deployment: &Deployment, parts: &Parts<'_>) -> Result<KeyHash, EdgeError> {
+fn presented(
+    call: &Call,
+    deployment: &Deployment,
+    parts: &Parts<'_>,
+) -> Result<KeyHash, EdgeError> {
+    let hash_of = |text| {
+        let hash = deployment.settings.hash_of(text);
+        hash.ok_or(EdgeError::InvalidKey)
+    };
     match credential(parts.authorization, parts.api_key) {
+        Credential::Missing if matches!(Route::of(parts.path), Route::Realtime) => {
+            // A page in a browser can set no other header of a WebSocket.
+            let protocols = glue::header(call, "sec-websocket-protocol");
+            key_among(&protocols).map_or(Err(EdgeError::MissingKey), hash_of)
+        }
         Credential::Missing => Err(EdgeError::MissingKey),
         Credential::Conflicting => Err(EdgeError::ConflictingKeys),
-        Credential::Presented(text) => {
-            let hash = deployment.settings.hash_of(text);
-            hash.ok_or(EdgeError::InvalidKey)
-        }
+        Credential::Presented(text) => hash_of(text),
     }
 }
 
 fn find(
+    call: &Call,
     deployment: &Deployment,
     parts: &Parts<'_>,
     now: UnixMs,
 ) -> Result<Cached<KnownKey>, EdgeError> {
-    let hash = presented(deployment, parts)?;
+    let hash = presented(call, deployment, parts)?;
     Ok(deployment.keys.borrow().look_up(&hash, now))
 }
 
@@ -319,7 +339,7 @@ fn with_key(
     route: Route<'_>,
     now: UnixMs,
 ) -> Outcome {
-    let hash = presented(deployment, parts)?;
+    let hash = presented(call, deployment, parts)?;
     let cached = deployment.keys.borrow().look_up(&hash, now);
     let key = match cached {
         Cached::Found(key) => key,
@@ -331,10 +351,12 @@ fn with_key(
     };
     let (scope, upload) = match route {
         Route::Audio(scope) => (Some(scope), true),
+        Route::Realtime => (Some(Scope::Transcribe), true),
         _ => (None, false),
     };
     let errand = match route {
         Route::Audio(scope) => Some(Errand::Audio(scope)),
+        Route::Realtime => Some(Errand::Realtime),
         Route::Models => Some(Errand::Models),
         _ => None,
     };
@@ -353,7 +375,7 @@ fn with_key(
         // Asking what was used costs nothing.
         match route {
             Route::Usage => 0,
-            Route::Audio(_) => key.terms.cost,
+            Route::Audio(_) | Route::Realtime => key.terms.cost,
             _ => 1,
         },
         key.record.generation,
@@ -371,8 +393,12 @@ fn with_key(
         }
     }
     judge(call, &key, scope, now)?;
-    if upload {
-        check_upload(deployment, parts)?;
+    match route {
+        Route::Audio(_) => check_upload(deployment, parts)?,
+        Route::Realtime if !asks_for_websocket(&glue::header(call, "upgrade")) => {
+            return Err(EdgeError::UpgradeRequired);
+        }
+        _ => {}
     }
     // Asking what was used is never refused: it weighs nothing.
     if !matches!(route, Route::Usage) {

@@ -11,6 +11,7 @@ pub mod edge;
 pub mod environment;
 pub mod http;
 pub mod process;
+pub mod realtime;
 pub mod service;
 pub mod speech;
 pub mod storage;

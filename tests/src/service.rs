@@ -74,6 +74,11 @@ impl Service {
         &self.signing_secret
     }
 
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
     /// Waits until a request has a permit.
     pub async fn until_busy(&self) {
         let load = format!("{}/v1/load", self.url);

@@ -25,6 +25,26 @@ pub fn plain(text: &str) -> String {
     letters.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The first words of the sample, and what they are: 16-bit PCM of 24 kHz, as realtime sessions take it.
+pub fn pcm() -> (Vec<u8>, &'static str) {
+    let path = environment::own("fixtures/speech.wav");
+    let wav = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    // 16 kHz, mono, 16 bit (scripts/make-e2e-fixtures); a header of 44 bytes.
+    let samples: Vec<i32> = wav[44..]
+        .chunks_exact(2)
+        .map(|pair| i32::from(i16::from_le_bytes([pair[0], pair[1]])))
+        .collect();
+    // Three for two, interpolated.
+    let at = |position: usize| samples.get(position).copied().unwrap_or_default();
+    let frame = |n: usize| {
+        let (whole, thirds) = (n * 2 / 3, i32::try_from(n * 2 % 3).unwrap_or_default());
+        let value = (at(whole) * (3 - thirds) + at(whole + 1) * thirds) / 3;
+        i16::try_from(value).unwrap_or_default().to_le_bytes()
+    };
+    let frames = samples.len() * 3 / 2;
+    ((0..frames).flat_map(frame).collect(), "the sun is shining")
+}
+
 /// A form with a file of this name and these bytes.
 pub fn form(name: &str, bytes: impl Into<Vec<u8>>) -> Form {
     let file = Part::bytes(bytes.into()).file_name(name.to_owned());

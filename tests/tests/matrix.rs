@@ -64,6 +64,12 @@ fn callers_routes() -> Vec<Route> {
         Route("/v1/models", Key, vec![get()]),
         Route("/v1/models/tiny.en", Key, vec![get()]),
         Route("/v1/usage", Key, vec![get()]),
+        // Over plain HTTP nobody gets further; tests/realtime.rs does.
+        Route(
+            "/v1/realtime",
+            Key,
+            vec![(Method::GET, Value::Null, Err((426, "upgrade_required")))],
+        ),
         Route(
             "/v1/audio/transcriptions",
             Key,

@@ -35,6 +35,8 @@ pub enum EdgeError {
     ModelNotFound(String),
     /// The route has other methods: these.
     MethodNotAllowed(&'static str),
+    /// The route is a WebSocket's.
+    UpgradeRequired,
     /// The body is longer than this many bytes.
     TooLarge(u64),
     /// The body is not `multipart/form-data`, or not JSON where JSON is due.
@@ -214,6 +216,12 @@ impl EdgeError {
                 "method_not_allowed",
                 Invalid,
                 format!("This route knows only {allow}."),
+            ),
+            Self::UpgradeRequired => (
+                426,
+                "upgrade_required",
+                Invalid,
+                "This route speaks WebSocket: send `Upgrade: websocket`.".into(),
             ),
             Self::TooLarge(bytes) => (
                 413,
@@ -408,6 +416,7 @@ impl EdgeError {
             Self::NotFound("key"),
             Self::ModelNotFound(String::new()),
             Self::MethodNotAllowed("GET"),
+            Self::UpgradeRequired,
             Self::TooLarge(0),
             Self::UnsupportedMediaType("multipart/form-data"),
             Self::InvalidBody(String::new()),

@@ -33,6 +33,23 @@ pub fn credential<'a>(authorization: &'a str, api_key: &'a str) -> Credential<'a
     }
 }
 
+/// What stands before a key among a WebSocket's subprotocols, where a browser can't set headers; OpenAI's clients
+/// write it so.
+const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
+
+/// The key among the subprotocols of `Sec-WebSocket-Protocol` (RFC 6455, 11.3.4), if there is one.
+pub fn key_among(protocols: &str) -> Option<&str> {
+    let keys = protocols.split(',');
+    keys.filter_map(|protocol| protocol.trim().strip_prefix(KEY_PROTOCOL))
+        .find(|key| !key.is_empty())
+}
+
+/// Whether an `Upgrade` header asks for WebSocket (RFC 6455, 4.2.1).
+pub fn asks_for_websocket(upgrade: &str) -> bool {
+    let mut protocols = upgrade.split(',');
+    protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
 /// Whether a content type is `multipart/form-data` (RFC 7578) with a boundary.
 pub fn is_multipart(content_type: &str) -> bool {
     let mut parts = content_type.split(';');
@@ -68,6 +85,31 @@ mod tests {
                 "{authorization} {api_key}"
             );
         }
+    }
+
+    #[test]
+    fn a_key_is_found_among_subprotocols() {
+        for (protocols, key) in [
+            ("", None),
+            ("realtime", None),
+            ("openai-insecure-api-key.", None),
+            ("realtime, openai-insecure-api-key.wk_1", Some("wk_1")),
+            (
+                "openai-insecure-api-key.wk_1,openai-beta.realtime-v1",
+                Some("wk_1"),
+            ),
+            ("x-openai-insecure-api-key.wk_1", None),
+        ] {
+            assert_eq!(key_among(protocols), key, "{protocols}");
+        }
+    }
+
+    #[test]
+    fn an_upgrade_to_websocket_is_one_among_others() {
+        assert!(asks_for_websocket("WebSocket"));
+        assert!(asks_for_websocket("h2c, websocket"));
+        assert!(!asks_for_websocket(""));
+        assert!(!asks_for_websocket("websockets"));
     }
 
     #[test]

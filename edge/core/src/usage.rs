@@ -73,7 +73,8 @@ impl Outcome {
     /// The outcome of an answer with this HTTP status.
     pub const fn of_status(status: u16) -> Self {
         match status {
-            200..=299 => Self::Served,
+            // 101: a session, which ended as it should.
+            101 | 200..=299 => Self::Served,
             499 => Self::ClientGone,
             400..=428 | 430..=498 => Self::ClientError,
             _ => Self::UpstreamFailed,
@@ -324,6 +325,7 @@ mod tests {
     #[test]
     fn only_what_the_host_failed_at_is_refunded() {
         for (status, outcome) in [
+            (101, Outcome::Served),
             (200, Outcome::Served),
             (400, Outcome::ClientError),
             (429, Outcome::UpstreamFailed),

@@ -66,6 +66,11 @@ enum End {
 }
 
 impl End {
+    /// Whether the service ends it, with a client that did nothing wrong.
+    fn is_ours(self) -> bool {
+        !matches!(self, Self::Left | Self::TooLarge | Self::Malformed)
+    }
+
     /// How it is told to the client.
     fn close(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
@@ -148,8 +153,8 @@ pub(crate) async fn serve(call: Call, socket: WebSocket) {
     };
     record.answered(101, end.error().map_or("ok", |error| error.kind().code));
     record.sent();
-    // Where the client has gone there is nobody to keep the place for.
-    let permit = Some(permit).filter(|_| end != End::Left);
+    // A client that has gone, or broke the rules, has no place any more.
+    let permit = Some(permit).filter(|_| end.is_ours());
     farewell(end, &mut sink, &mut stream).await;
     drop(permit);
 }
@@ -173,6 +178,11 @@ async fn farewell(
             return;
         }
         while let Some(Ok(_)) = stream.next().await {}
+        if matches!(end, End::TooLarge | End::Malformed) {
+            // What can't be read stays unread, and the system answers that with a reset, which would overtake the
+            // close: the client has the time to hear of it.
+            std::future::pending::<()>().await;
+        }
     };
     let _ = timeout(FAREWELL, goodbye).await;
 }

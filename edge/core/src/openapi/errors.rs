@@ -21,7 +21,7 @@ const fn code(status: u16, code: &'static str, meaning: &'static str) -> ErrorCo
 }
 
 /// All of them, by status.
-pub const CODES: [ErrorCode; 45] = [
+pub const CODES: [ErrorCode; 47] = [
     code(
         400,
         "conflicting_api_keys",
@@ -36,6 +36,11 @@ pub const CODES: [ErrorCode; 45] = [
         400,
         "invalid_value",
         "A field or parameter has a wrong value; `param` names it.",
+    ),
+    code(
+        400,
+        "invalid_event",
+        "On a realtime session: an event that can't be understood, or not now; the message says why.",
     ),
     code(
         400,
@@ -131,6 +136,11 @@ pub const CODES: [ErrorCode; 45] = [
         415,
         "unsupported_media_type",
         "The body is not of the type that is due.",
+    ),
+    code(
+        426,
+        "upgrade_required",
+        "The route speaks WebSocket: send `Upgrade: websocket`.",
     ),
     code(
         429,

@@ -58,6 +58,18 @@ pub(super) fn model_id() -> Parameter {
     parameter("path", "id", "The model's name.", schema)
 }
 
+pub(super) fn intent() -> Parameter {
+    let schema = json!({"type": "string", "enum": ["transcription"], "default": "transcription"});
+    parameter("query", "intent", "The kind of session.", schema)
+}
+
+pub(super) fn session_model() -> Parameter {
+    let schema =
+        json!({"type": "string", "minLength": 1, "maxLength": 128, "example": "whisper-1"});
+    let says = "The session's first model; if left out, the first that the key may use.";
+    parameter("query", "model", says, schema)
+}
+
 pub(super) fn owner() -> Parameter {
     let schema = json!({"type": "string", "pattern": OWNER});
     parameter("query", "owner", "Only this owner's.", schema)

@@ -43,6 +43,22 @@ const OF_UPLOAD: [&str; 24] = [
     "not_found",
 ];
 
+/// The same for a realtime session.
+const OF_SESSION: [&str; 12] = [
+    "invalid_event",
+    "model_not_allowed",
+    "model_not_found",
+    "audio_too_long",
+    "upgrade_required",
+    "concurrency_limit_exceeded",
+    "upstream_failed",
+    "upstream_unavailable",
+    "queue_full",
+    "shutting_down",
+    "upstream_timeout",
+    "deadline_exceeded",
+];
+
 /// All of them.
 pub(super) fn all() -> Vec<Route> {
     vec![
@@ -56,6 +72,18 @@ pub(super) fn all() -> Vec<Route> {
                 .needs(Key::Ordinary(Some(Scope::Translate)))
                 .says("Writes down in English what is said. It needs a multilingual model."),
         ),
+        route("get", "/v1/realtime", "openRealtimeSession", "Speech to text while it is spoken")
+            .of(AUDIO)
+            .needs(Key::Ordinary(Some(Scope::Transcribe)))
+            .says(
+                "A WebSocket, on which events pass as in OpenAI's realtime API, for sessions of the type \
+                 `transcription`: 16-bit PCM, 24 kHz, mono. In a browser the key goes as the subprotocol \
+                 `openai-insecure-api-key.<key>`, beside `realtime`. What goes wrong within a session is \
+                 an event `error` with one of these codes.",
+            )
+            .takes(&[p::intent, p::session_model])
+            .answers(101, "The session.", Vec::new(), &[])
+            .fails(&OF_SESSION),
         route("get", "/v1/models", "listModels", "The models of this key")
             .of(MODELS)
             .needs(Key::Ordinary(None))
