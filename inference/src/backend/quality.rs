@@ -38,12 +38,38 @@ pub(super) fn compression_ratio(text: &str) -> f64 {
     }
 }
 
-/// Whether a text with this mean log-probability should be decoded again another way.
-pub(super) fn looks_wrong(text: &str, avg_logprob: f64) -> bool {
-    !text.trim().is_empty()
-        && (avg_logprob < MIN_AVG_LOGPROB
-            || compression_ratio(text) > MAX_COMPRESSION_RATIO
-            || repeats(text))
+/// How good a text is that the model gave; the greater the better.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(super) struct Quality {
+    /// First of all it must not run in a circle.
+    is_straight: bool,
+    avg_logprob: f64,
+}
+
+impl Quality {
+    /// Of a text and the mean log-probability of its tokens; nothing said is as good as can be.
+    pub(super) fn of(text: &str, avg_logprob: f64) -> Self {
+        if text.trim().is_empty() {
+            return Self {
+                is_straight: true,
+                avg_logprob: 0.0,
+            };
+        }
+        Self {
+            is_straight: compression_ratio(text) <= MAX_COMPRESSION_RATIO && !repeats(text),
+            avg_logprob,
+        }
+    }
+
+    /// Whether the model guessed.
+    pub(super) fn is_guess(self) -> bool {
+        self.avg_logprob < MIN_AVG_LOGPROB
+    }
+
+    /// Whether the audio should be heard again another way.
+    pub(super) fn is_doubtful(self) -> bool {
+        !self.is_straight || self.is_guess()
+    }
 }
 
 /// Whether some group of words comes more than [`MAX_REPEATS`] times in a row.
@@ -61,6 +87,18 @@ fn repeats(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn looks_wrong(text: &str, avg_logprob: f64) -> bool {
+        Quality::of(text, avg_logprob).is_doubtful()
+    }
+
+    #[test]
+    fn a_straight_guess_is_better_than_a_circle_and_a_likelier_text_than_a_guess() {
+        let of = Quality::of;
+        assert!(of("hello there", -2.0) > of("the the the the", -0.1));
+        assert!(of("hello there", -0.5) > of("hello their", -0.6));
+        assert!(of("", -9.0) > of("hello", -0.1));
+    }
 
     #[test]
     fn plain_speech_looks_right() {

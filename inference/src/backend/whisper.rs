@@ -23,9 +23,10 @@ use whisper_rs::{
     WhisperState, WhisperSysContext, WhisperSysState, WhisperTokenId,
 };
 
+use super::quality::Quality;
 use super::segments::{RawSegment, RawToken, assemble, avg_logprob};
 use super::{Abort, Backend, BackendError, DecodeOptions, Decoded, Session, Speech};
-use super::{context, quality, silence};
+use super::{context, silence};
 
 /// Prompts are cut to their last bytes before they are split into tokens: the model reads at most
 /// its last 223 tokens.
@@ -69,9 +70,12 @@ fn template(language: Option<&'static str>) -> FullParams<'static, 'static> {
 /// replace the attention cache by a larger one amid a run, so that a state's memory is no longer known
 /// beforehand, and costs a noisy clip several times its share.
 const BEST_OF: c_int = 1;
-/// Steps of the temperature where a text is doubtful. openai/whisper has 0.2; half as many bound what a clip that is
-/// no speech may cost.
-const TEMPERATURE_STEP: f32 = 0.4;
+/// Temperature of the last try at a doubtful clip. openai/whisper goes up to 1 in steps of 0.2; one try bounds what a
+/// clip that is no speech may cost.
+const WITH_CHANCE: f32 = 0.4;
+/// Where the model guessed, and takes it for more likely that nobody speaks, nothing is said (openai/whisper,
+/// `no_speech_threshold`).
+const MIN_NO_SPEECH: f32 = 0.6;
 
 /// How a model is run.
 #[derive(Clone, Copy, Debug)]
@@ -169,21 +173,54 @@ impl Session for WhisperSession {
         } else {
             context::FULL
         };
-        // A fitted window gets one try: what is doubtful with it is heard with the full one.
-        let mut raw = self.run(audio, options, window, abort)?;
-        let fall_back = window < context::FULL && looks_wrong(&raw);
-        if fall_back {
-            raw = self.run(audio, options, context::FULL, abort)?;
+        let tries = tries(window, options.temperature);
+        let mut best: Option<(Quality, f32, Vec<RawSegment>)> = None;
+        let mut fell_back = false;
+        for (window, temperature) in tries {
+            fell_back = best.is_some();
+            let raw = self.run(audio, options, window, temperature, abort)?;
+            let quality = quality_of(&raw);
+            if best.as_ref().is_none_or(|(of_best, ..)| quality > *of_best) {
+                best = Some((quality, temperature, raw));
+            }
+            if !quality.is_doubtful() {
+                break;
+            }
         }
-        let mut decoded = assemble(&raw, samples.len(), self.language(options), options);
-        decoded.fell_back = fall_back;
+        let (quality, temperature, mut raw) =
+            best.ok_or_else(|| BackendError::Failed("no run".into()))?;
+        if quality.is_guess() && raw.iter().all(|s| s.no_speech_prob > MIN_NO_SPEECH) {
+            raw.clear();
+        }
+        let options = DecodeOptions {
+            temperature,
+            ..options.clone()
+        };
+        let mut decoded = assemble(&raw, samples.len(), self.language(&options), &options);
+        decoded.fell_back = fell_back;
         Ok(decoded)
     }
 }
 
-fn looks_wrong(raw: &[RawSegment]) -> bool {
+/// In which windows and at which temperatures a clip is heard, until a text is not doubtful: the fitted window, the
+/// full one, and then with chance, which leads out of a circle. Whoever asks for a temperature gets that one.
+///
+/// whisper.cpp's own fallback ends with whatever the last temperature gives, which may be invented; here the best of
+/// all tries is taken.
+fn tries(window: u16, temperature: f32) -> Vec<(u16, f32)> {
+    let mut tries = vec![(window, temperature)];
+    if window < context::FULL {
+        tries.push((context::FULL, temperature));
+    }
+    if temperature == 0.0 {
+        tries.push((context::FULL, WITH_CHANCE));
+    }
+    tries
+}
+
+fn quality_of(raw: &[RawSegment]) -> Quality {
     let text: String = raw.iter().map(RawSegment::text).collect();
-    quality::looks_wrong(&text, avg_logprob(raw.iter().flat_map(|s| &s.tokens)))
+    Quality::of(&text, avg_logprob(raw.iter().flat_map(|s| &s.tokens)))
 }
 
 impl WhisperSession {
@@ -193,13 +230,14 @@ impl WhisperSession {
         audio: &[f32],
         options: &DecodeOptions,
         window: u16,
+        temperature: f32,
         abort: &Abort,
     ) -> Result<Vec<RawSegment>, BackendError> {
         if options.language.is_none() && self.context.is_multilingual() {
             self.set_window(audio, window)?;
         }
         let prompt = self.prompt_tokens(options.prompt.as_deref());
-        let mut params = self.params(options, window);
+        let mut params = self.params(options, window, temperature);
         params.set_tokens(&prompt);
         let flag: *const std::sync::atomic::AtomicBool = abort.flag();
         // SAFETY: both callbacks only read the flag behind the pointer. `abort` is borrowed for the
@@ -231,7 +269,12 @@ impl WhisperSession {
         self.check(result)
     }
 
-    fn params(&self, options: &DecodeOptions, window: u16) -> FullParams<'static, 'static> {
+    fn params(
+        &self,
+        options: &DecodeOptions,
+        window: u16,
+        temperature: f32,
+    ) -> FullParams<'static, 'static> {
         let language = if self.context.is_multilingual() {
             options.language
         } else {
@@ -243,14 +286,8 @@ impl WhisperSession {
         params.set_translate(options.task == Task::Translate);
         params.set_audio_ctx(c_int::from(window));
         params.set_token_timestamps(options.words);
-        params.set_temperature(options.temperature);
-        // Whoever asks for a temperature gets that one; 0 lets the model raise it where in doubt.
-        let step = if options.temperature > 0.0 || window < context::FULL {
-            0.0
-        } else {
-            TEMPERATURE_STEP
-        };
-        params.set_temperature_inc(step);
+        params.set_temperature(temperature);
+        params.set_temperature_inc(0.0);
         params
     }
 
