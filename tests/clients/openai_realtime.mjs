@@ -3,10 +3,7 @@
 // argv[2]: JSON {"transport": "ws"|"websocket", "pcm": a file of 16-bit PCM at 24 kHz, "turns": how often it is
 // said}. `ws` sends the key as a header, `websocket` is the form for browsers and sends it as a subprotocol.
 // Prints {"transcripts", "deltas", "seconds", "kinds", "protocol"} or {"error": the client's words}.
-//
-// The client speaks TLS only, which the edge under test does not: the connection below its WebSocket is plain.
 import { readFileSync } from "node:fs";
-import { connect } from "node:net";
 import OpenAI from "openai";
 import { OpenAIRealtimeWebSocket } from "openai/realtime/websocket";
 import { OpenAIRealtimeWS } from "openai/realtime/ws";
@@ -14,17 +11,11 @@ import { WebSocket } from "ws";
 
 const { transport, pcm, turns } = JSON.parse(process.argv[2]);
 const client = new OpenAI();
-const { hostname: host, port } = new URL(client.baseURL);
-const createConnection = () => connect({ host, port: Number(port) });
-
-globalThis.WebSocket = class extends WebSocket {
-  constructor(url, protocols) {
-    super(url, protocols, { createConnection });
-  }
-};
+// Node's own can't be had without TLS (without_tls.mjs).
+globalThis.WebSocket = WebSocket;
 const session =
   transport === "ws"
-    ? new OpenAIRealtimeWS({ intent: "transcription", options: { createConnection } }, client)
+    ? new OpenAIRealtimeWS({ intent: "transcription" }, client)
     : new OpenAIRealtimeWebSocket({ intent: "transcription" }, client);
 
 const speech = readFileSync(pcm);

@@ -1,7 +1,7 @@
 //! Clients of OpenAI's API that are not ours. They learn nothing but a base URL and a key, by the
 //! environment variables that they read anyway.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
@@ -21,17 +21,26 @@ pub enum Client {
 
 /// Holds a session with the npm package; see `clients/openai_realtime.mjs` for what `said` is, and what comes back.
 pub async fn realtime(edge: &Edge, key: &Key, said: &Value) -> Value {
-    let script = "clients/openai_realtime.mjs";
-    let output = run(environment::node_program(), script, edge, key, said).await;
+    let script = environment::own("clients/openai_realtime.mjs");
+    let output = realtime_program(edge, key, &script, &said.to_string()).await;
     let result = serde_json::from_slice(&output.stdout);
     result.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// Runs a script of `clients/`.
-async fn run(program: PathBuf, script: &str, edge: &Edge, key: &Key, said: &Value) -> Output {
-    let output = Command::new(program)
-        .arg(environment::own(script))
-        .arg(said.to_string())
+/// Runs a program with the npm package's realtime client, which it believes to speak TLS.
+pub async fn realtime_program(edge: &Edge, key: &Key, script: &Path, argument: &str) -> Output {
+    let mut command = Command::new(environment::node_program());
+    command
+        .arg("--import")
+        .arg(environment::own("clients/without_tls.mjs"))
+        .arg(script)
+        .arg(argument);
+    run(command, edge, key).await
+}
+
+/// Runs a client to its end.
+async fn run(mut command: Command, edge: &Edge, key: &Key) -> Output {
+    let output = command
         .env("OPENAI_BASE_URL", format!("{}/v1", edge.url()))
         .env("OPENAI_API_KEY", &key.text)
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -40,7 +49,7 @@ async fn run(program: PathBuf, script: &str, edge: &Edge, key: &Key, said: &Valu
         .kill_on_drop(true)
         .output();
     let output = within("a client of OpenAI's API", output).await;
-    output.unwrap_or_else(|error| panic!("{script} does not start: {error}"))
+    output.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
 }
 
 impl Client {
@@ -54,7 +63,9 @@ impl Client {
             Self::Node => (environment::node_program(), "clients/openai.mjs"),
             Self::Python => (environment::python_program(), "clients/openai_client.py"),
         };
-        let output = run(program, script, edge, key, calls).await;
+        let mut command = Command::new(program);
+        command.arg(environment::own(script)).arg(calls.to_string());
+        let output = run(command, edge, key).await;
         let results: Option<Vec<Value>> = serde_json::from_slice(&output.stdout).ok();
         results.unwrap_or_else(|| panic!("{self:?}: {}", String::from_utf8_lossy(&output.stderr)))
     }

@@ -1,12 +1,12 @@
 //! Realtime sessions through the edge: OpenAI's client as it is, keys and limits before the upgrade, charged by
 //! what was heard, and everything freed at their end.
 
-use e2e::client::realtime;
+use e2e::client::{realtime, realtime_program};
 use e2e::edge::{Edge, Key, unknown_key};
 use e2e::realtime::{PATH, Session, refusal};
 use e2e::service::Service;
 use e2e::upstream::Down;
-use e2e::{speech, until};
+use e2e::{environment, speech, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -92,6 +92,32 @@ async fn openais_client_hears_both_turns_whichever_way_its_key_goes() {
         until_under_way(&edge, &key, 0).await;
     }
     until_free(&service).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_the_documentation_works() {
+    let guide = environment::repository().join("docs/api.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let example = guide
+        .split("```js\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    // Below the repository: where the packages are found.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (script, path) = (
+        folder.path().join("realtime.mjs"),
+        folder.path().join("speech.pcm"),
+    );
+    std::fs::write(&script, example.expect("an example")).unwrap();
+    let (pcm, words) = speech::pcm();
+    std::fs::write(&path, pcm).unwrap();
+    let service = Service::start().await;
+    let edge = Edge::builder().service(&service).start().await;
+    let key = edge.any_key().await;
+    let output = realtime_program(&edge, &key, &script, &path.to_string_lossy()).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(speech::plain(&said).contains(words), "{output:?}");
+    assert!(said.ends_with("\n2.5 s\n"), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
