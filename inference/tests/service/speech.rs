@@ -191,8 +191,7 @@ async fn in_three_hundred_runs_by_turns_each_clip_gives_its_own_words_alone() {
         first.push(transcribe(service.address, clip).await.text());
     }
     assert_eq!(words(&first[0]), ["good", "morning"]);
-    let second = words(&first[1]);
-    assert!(!second.is_empty() && !second.contains(&"morning".to_owned()));
+    assert!(first[1].contains("sun is shining"), "{first:?}");
     assert_eq!(first[2], "");
     for run in 0..300 {
         let turn = run % clips.len();
