@@ -240,7 +240,7 @@ async fn a_session_is_under_way_until_either_side_ends_it() {
     let (pcm, _) = speech::pcm();
     let mut seconds = 0.0;
     // Each is followed by one that only begins.
-    for (ended, vanishes) in [(1, false), (3, true)] {
+    for (ended, way) in [(1, "close"), (3, "reset"), (5, "drop")] {
         let mut session = Session::open(&edge, &key).await;
         until_under_way(&edge, &key, 1).await;
         let bearer = format!("Bearer {}", key.text);
@@ -248,12 +248,16 @@ async fn a_session_is_under_way_until_either_side_ends_it() {
         second.expect_error(429, "concurrency_limit_exceeded");
         let completed = session.transcribe(&pcm).await;
         seconds += completed["usage"]["seconds"].as_f64().unwrap();
-        if vanishes {
+        if way == "close" {
+            session.close().await;
+        } else {
             // Amid an utterance.
             session.say(&pcm).await;
-            session.vanish();
-        } else {
-            session.close().await;
+            if way == "reset" {
+                session.vanish();
+            } else {
+                drop(session);
+            }
         }
         let usage = until_ended(&edge, &key, "served", ended).await;
         assert!(

@@ -3,11 +3,12 @@
 //!
 //! [`protocol`] is what passes over the wire, [`settings`] what a client may set, [`turns`] tells where somebody
 //! begins and ends to speak, [`session`] decides what an event leads to; none of them waits for anything.
-//! [`utterance`] is what was said on its way through the queue, [`connection`] the one that waits: for the client,
-//! for the transcripts, for the clock. Whoever leaves frees everything that it holds, because it all hangs on that
-//! one future.
+//! [`utterance`] is what was said on its way through the queue, [`conversation`] the one that waits: for the client,
+//! for the transcripts, for the clock; [`connection`] is the socket. Whoever leaves frees everything that he holds,
+//! because it all hangs on that one future.
 
 mod connection;
+mod conversation;
 mod protocol;
 mod session;
 mod settings;

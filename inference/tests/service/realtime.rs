@@ -402,6 +402,26 @@ async fn a_message_that_is_too_long_ends_the_session() {
 }
 
 #[tokio::test]
+async fn who_sends_too_far_ahead_is_let_go() {
+    let (service, gate) = Service::fake(&[]).await;
+    gate.close();
+    let mut caller = Caller::by_hand(&service).await;
+    for _ in 0..6 {
+        caller.say(&pause(200)).await;
+        caller.commit().await;
+    }
+    // What waits is full: this is not heard before the gate opens.
+    for _ in 0..70 {
+        let audio = STANDARD.encode(pause(1_000));
+        let event = json!({"type": "input_audio_buffer.append", "audio": audio});
+        // The service may have had enough before the last.
+        let _ = caller.0.send(Message::text(event.to_string())).await;
+    }
+    assert_eq!(caller.until_closed().await, 1008);
+    service.until_free().await;
+}
+
+#[tokio::test]
 async fn who_sends_nothing_for_too_long_is_let_go() {
     let (service, gate) = Service::fake(&["--realtime-idle-timeout", "0.3"]).await;
     let mut idle = Caller::call(&service).await;
