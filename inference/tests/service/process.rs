@@ -79,12 +79,21 @@ async fn sigterm_ends_the_program_cleanly_and_logs_hold_no_words() {
 async fn sigterm_amid_fifty_streams_lets_all_of_them_finish() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("address");
+    // A drain as long as the slowest machine needs.
     let mut child = program(&["--dev-insecure", "--listen", "127.0.0.1:0"])
-        .args(["--address-file", file.to_str().unwrap()])
+        .args([
+            "--drain-timeout",
+            "50",
+            "--address-file",
+            file.to_str().unwrap(),
+        ])
         .spawn()
         .unwrap();
     let address = address(&file, &mut child).await;
-    let mut asked = form(sample());
+    // "Good morning": what matters is that there are many.
+    let words = std::io::Cursor::new(sample());
+    let words = inference_audio::decode(words, &inference_audio::Limits::default(), &|| false);
+    let mut asked = form(crate::wav::of(&words.unwrap().samples[..20_000]));
     asked.push(field("stream", "true"));
     let streams: Vec<_> = (0..50)
         .map(|_| tokio::spawn(send_form(address, asked.clone())))
