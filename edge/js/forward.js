@@ -1,10 +1,12 @@
 // The way to an inference host: the request's body is handed over as the stream it is.
 
 // What came of it, beside an HTTP status; the numbers are those of edge/src/forward.rs.
-const FAILED = 0;
-const TIMED_OUT = 1;
-const STRANGER = 2;
-const GONE = 3;
+export const FAILED = 0;
+export const TIMED_OUT = 1;
+export const STRANGER = 2;
+export const GONE = 3;
+/** A realtime session has begun (realtime.js). */
+export const UPGRADED = 4;
 
 /**
  * Sends the request that `call.outgoing` describes. No byte of the body is read here. The caller's leaving

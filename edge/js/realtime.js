@@ -1,12 +1,6 @@
 // A realtime session: a WebSocket with the caller, one with a host, and every message passed on as it comes.
 // Of what the host says only the ends of utterances are looked at: what they were accounted for is charged.
-
-// What came of it, beside an HTTP status; the numbers are those of edge/src/forward.rs.
-const FAILED = 0;
-const TIMED_OUT = 1;
-const STRANGER = 2;
-const GONE = 3;
-const UPGRADED = 4;
+import { FAILED, GONE, STRANGER, TIMED_OUT, UPGRADED } from "./forward.js";
 
 /** How long a host may take to answer, in milliseconds. */
 const HANDSHAKE_MS = 15_000;
