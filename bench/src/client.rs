@@ -57,17 +57,23 @@ where
     /// One request and its whole answer, which must be 200.
     pub(crate) async fn send(&mut self, request: Request<B>) -> Result<Response<Bytes>, Error> {
         let path = request.uri().path().to_owned();
-        self.0.ready().await?;
-        let (head, body) = self.0.send_request(request).await?.into_parts();
-        let body = body.collect().await?.to_bytes();
-        if head.status == StatusCode::OK {
-            Ok(Response::from_parts(head, body))
+        let answer = self.ask(request).await?;
+        let status = answer.status();
+        if status == StatusCode::OK {
+            Ok(answer)
         } else {
-            let text = String::from_utf8_lossy(&body);
-            let status = head.status;
+            let text = String::from_utf8_lossy(answer.body());
             Err(Error::Unexpected(format!(
                 "{path}: status {status}: {text}"
             )))
         }
+    }
+
+    /// One request and its whole answer, whatever its status.
+    pub(crate) async fn ask(&mut self, request: Request<B>) -> Result<Response<Bytes>, Error> {
+        self.0.ready().await?;
+        let (head, body) = self.0.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Response::from_parts(head, body))
     }
 }

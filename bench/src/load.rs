@@ -85,4 +85,28 @@ impl Connections {
         }
         Ok(all)
     }
+
+    /// Sends so many requests on all of them together, each load in its turn.
+    pub(crate) async fn send_each(&mut self, loads: &[Load], count: usize) -> Result<(), Error> {
+        let mut tasks = JoinSet::new();
+        let lanes = self.0.len();
+        for (lane, mut connection) in self.0.drain(..).enumerate() {
+            let loads = loads.to_vec();
+            tasks.spawn(async move {
+                for (_, load) in (0..count)
+                    .zip(loads.iter().cycle())
+                    .skip(lane)
+                    .step_by(lanes)
+                {
+                    connection.send(load.request()).await?;
+                }
+                Ok::<_, Error>(connection)
+            });
+        }
+        while let Some(joined) = tasks.join_next().await {
+            let joined = joined.map_err(|error| Error::Unexpected(format!("load: {error}")))?;
+            self.0.push(joined?);
+        }
+        Ok(())
+    }
 }

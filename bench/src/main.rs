@@ -1,15 +1,18 @@
 //! Behind `make bench`: measures what the README promises. Run by scripts/bench, which builds first.
 
+mod arrivals;
 mod client;
 mod clips;
 mod deployment;
 mod edge;
+mod endurance;
 mod error;
 mod form;
 mod load;
 mod machine;
 mod memory;
 mod mixed;
+mod overload;
 mod peers;
 mod process;
 mod recording;
@@ -67,6 +70,9 @@ struct Options {
     /// bench/faster_whisper_peer.py.
     #[arg(long, env = "BENCH_PEER_SCRIPT", hide = true)]
     peer_script: PathBuf,
+    /// bench/repeat_mp3.py.
+    #[arg(long, env = "BENCH_REPEAT_SCRIPT", hide = true)]
+    repeat_script: PathBuf,
     /// The model as CTranslate2 has it.
     #[arg(long, env = "BENCH_PEER_WEIGHTS", hide = true)]
     peer_weights: PathBuf,
@@ -98,6 +104,10 @@ enum Part {
     Speech,
     /// Short clips beside long recordings, and how soon the first words come.
     Mixed,
+    /// The service at its capacity and at twice that.
+    Overload,
+    /// Its memory over ten thousand requests and over a recording of eight hours.
+    Endurance,
     /// Transcription beside faster-whisper and plain whisper.cpp.
     Peers,
 }
@@ -169,6 +179,16 @@ async fn run(options: &Options) -> Result<Report, Error> {
     }
     if wanted(Part::Mixed) {
         report.extend(mixed::run(&speech).await?);
+    }
+    if wanted(Part::Overload) {
+        report.extend(overload::run(&speech).await?);
+    }
+    if wanted(Part::Endurance) {
+        let programs = endurance::Programs {
+            python: &options.peer_python,
+            repeat: &options.repeat_script,
+        };
+        report.extend(endurance::run(&speech, &programs).await?);
     }
     if wanted(Part::Peers) {
         let programs = peers::Programs {

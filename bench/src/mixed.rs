@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
+use crate::arrivals::Arrivals;
 use crate::client::Connection;
 use crate::deployment::{Deployment, random_secret};
 use crate::error::Error;
@@ -46,7 +47,7 @@ pub(crate) async fn run(settings: &Settings<'_>) -> Result<Part, Error> {
         recording(LONG_SECONDS, "long.wav")?,
     );
     let secret = random_secret()?;
-    let service = Service::start(settings.inference, STATES, &secret).await?;
+    let service = Service::start(settings.inference, STATES, &secret, &[]).await?;
     let deployment = Deployment::new(&service.origin, &secret)?;
     let worker = deployment.worker(Script::built(settings.bundle));
     let workerd = Workerd::start(settings.harness, &worker).await?;
@@ -140,21 +141,14 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 
 /// The 95th percentile of the short clips' latencies, in milliseconds, while long ones come, too, or not.
 async fn p95(workerd: &Workerd, short: &Load, long: Option<&Load>) -> Result<f64, Error> {
-    let mut at = tokio::time::Instant::now();
-    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let begin = tokio::time::Instant::now();
     let (mut clips, mut recordings) = (JoinSet::new(), JoinSet::new());
-    for number in 0..SHORT {
+    for (number, at) in Arrivals::of_mean(BETWEEN).take(SHORT).enumerate() {
+        let at = begin + at;
         clips.spawn(send(workerd.authority.clone(), short.clone(), at));
         if let Some(long) = long.filter(|_| number % SHORT_FOR_A_LONG == 0) {
             recordings.spawn(send(workerd.authority.clone(), long.clone(), at));
         }
-        // Poisson arrivals, the same in every round.
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        #[allow(clippy::cast_precision_loss)] // 53 bits.
-        let uniform = ((random >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-        at += BETWEEN.mul_f64(-uniform.ln());
     }
     let mut latencies = Vec::new();
     while let Some(joined) = clips.join_next().await {

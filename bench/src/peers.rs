@@ -131,7 +131,7 @@ struct Ours {
 impl Ours {
     async fn start(settings: &Settings<'_>) -> Result<Self, Error> {
         let secret = random_secret()?;
-        let service = Service::start(settings.inference, STATES, &secret).await?;
+        let service = Service::start(settings.inference, STATES, &secret, &[]).await?;
         let deployment = Deployment::new(&service.origin, &secret)?;
         let worker = deployment.worker(Script::built(settings.bundle));
         let workerd = Workerd::start(settings.harness, &worker).await?;

@@ -24,15 +24,22 @@ pub(crate) fn cpu_time(pid: Pid) -> Result<Duration, Error> {
 
 /// The most memory that a process has had resident, in bytes (`VmHWM` of `proc_pid_status(5)`).
 pub(crate) fn peak_memory(pid: Pid) -> Result<u64, Error> {
-    let path = format!("/proc/{pid}/status");
-    let status = fs::read_to_string(&path).map_err(Error::io(path.as_str()))?;
-    high_water_mark(&status).ok_or_else(|| Error::Unexpected(format!("{path}: no VmHWM")))
+    memory(pid, "VmHWM:")
 }
 
-fn high_water_mark(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// The memory that a process has resident, in bytes (`VmRSS`).
+pub(crate) fn resident_memory(pid: Pid) -> Result<u64, Error> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: Pid, what: &str) -> Result<u64, Error> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).map_err(Error::io(path.as_str()))?;
+    line_of(&status, what).ok_or_else(|| Error::Unexpected(format!("{path}: no {what}")))
+}
+
+fn line_of(status: &str, what: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(what))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     kib.checked_mul(1024)
 }
@@ -79,9 +86,9 @@ mod tests {
     #[test]
     fn the_peak_is_that_of_resident_memory_in_bytes() {
         let status = "VmPeak:\t  999 kB\nVmHWM:\t  2048 kB\nVmRSS:\t  12 kB\n";
-        assert_eq!(high_water_mark(status), Some(2 * 1024 * 1024));
-        assert_eq!(high_water_mark("VmPeak:\t  999 kB\n"), None);
-        assert_eq!(high_water_mark("VmHWM:\t  many kB\n"), None);
+        assert_eq!(line_of(status, "VmHWM:"), Some(2 * 1024 * 1024));
+        assert_eq!(line_of("VmPeak:\t  999 kB\n", "VmHWM:"), None);
+        assert_eq!(line_of("VmHWM:\t  many kB\n", "VmHWM:"), None);
     }
 
     #[test]

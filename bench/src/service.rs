@@ -36,11 +36,12 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts `program` with `states` states, and waits until it is ready.
+    /// Starts `program` with `states` states and these arguments, and waits until it is ready.
     pub(crate) async fn start(
         program: &Path,
         states: usize,
         signing_secret: &str,
+        arguments: &[&str],
     ) -> Result<Self, Error> {
         let folder = tempfile::tempdir().map_err(Error::io("a temporary folder"))?;
         let address_file = folder.path().join("address");
@@ -51,6 +52,7 @@ impl Service {
             .args(["serve", "--listen", "127.0.0.1:0", "--model", MODEL])
             .args(["--log", "warn", "--threads-per-state", "1"])
             .args(["--states", &states.to_string()])
+            .args(arguments)
             .arg("--address-file")
             .arg(&address_file)
             .env("EDGE_SIGNING_SECRETS", signing_secret)

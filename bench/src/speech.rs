@@ -84,7 +84,7 @@ pub(crate) async fn run(settings: &Settings<'_>) -> Result<Part, Error> {
         None => Clips::sample(settings.sample)?,
     };
     let secret = random_secret()?;
-    let service = Service::start(settings.inference, CONCURRENCY, &secret).await?;
+    let service = Service::start(settings.inference, CONCURRENCY, &secret, &[]).await?;
     let deployment = Deployment::new(&service.origin, &secret)?;
     let worker = deployment.worker(Script::built(settings.bundle));
     let workerd = Workerd::start(settings.harness, &worker).await?;

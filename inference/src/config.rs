@@ -98,6 +98,11 @@ pub struct Config {
     )]
     pub queue_length: usize,
 
+    /// Longest that a newcomer is expected to wait until his audio is begun, by the time that the last pieces took;
+    /// who would wait longer is refused with 503 and Retry-After. What is taken on is answered soon, whatever comes.
+    #[arg(long, env = "INFERENCE_MAX_QUEUE_WAIT", value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub max_queue_wait: Duration,
+
     /// Largest file, in bytes; at most 100 MB.
     #[arg(long, env = "INFERENCE_MAX_FILE_BYTES", value_name = "BYTES", default_value_t = 25 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(1..=MOST_FILE_BYTES))]
     pub max_file_bytes: u64,

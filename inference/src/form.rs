@@ -48,6 +48,8 @@ const fn list(name: &'static str) -> FieldRule {
 const MODEL: FieldRule = once("model", 128);
 const LANGUAGE: FieldRule = once("language", 64);
 const PROMPT: FieldRule = once("prompt", 16 * 1024);
+const HOTWORDS: FieldRule = once("hotwords", 2048);
+const CONDITION: FieldRule = once("condition_on_previous_text", 16);
 const RESPONSE_FORMAT: FieldRule = once("response_format", 64);
 const TEMPERATURE: FieldRule = once("temperature", 64);
 const GRANULARITIES: FieldRule = list("timestamp_granularities[]");
@@ -55,10 +57,12 @@ const STREAM: FieldRule = once("stream", 16);
 const INCLUDE: FieldRule = list("include[]");
 const CHUNKING: FieldRule = once("chunking_strategy", 1024);
 
-static RULES: [FieldRule; 9] = [
+static RULES: [FieldRule; 11] = [
     MODEL,
     LANGUAGE,
     PROMPT,
+    HOTWORDS,
+    CONDITION,
     RESPONSE_FORMAT,
     TEMPERATURE,
     GRANULARITIES,
@@ -132,6 +136,8 @@ pub(crate) struct Asked {
     pub(crate) model_name: String,
     pub(crate) format: ResponseFormat,
     pub(crate) stream: bool,
+    /// Whether each piece is told what was said before it.
+    pub(crate) carries_text: bool,
     pub(crate) options: DecodeOptions,
 }
 
@@ -152,11 +158,13 @@ impl Asked {
         let asked = Self {
             model_name: name.to_owned(),
             format,
-            stream: stream(form)?,
+            stream: yes(form, &STREAM)?,
+            carries_text: yes(form, &CONDITION)?,
             options: DecodeOptions {
                 task: possible(task, model)?,
                 language: language(form, model)?,
                 prompt: form.get(&PROMPT).map(str::to_owned),
+                hotwords: form.get(&HOTWORDS).map(str::to_owned),
                 temperature: temperature(form)?,
                 words: words(form, format)?,
                 logprobs: logprobs(form, format)?,
@@ -171,6 +179,7 @@ impl Asked {
         Transcript {
             task,
             language: self.options.language.unwrap_or(Language::ENGLISH),
+            language_probability: None,
             duration: 0.0,
             segments: Vec::new(),
             words: self.options.words.then(Vec::new),
@@ -264,11 +273,12 @@ fn logprobs(form: &Form, format: ResponseFormat) -> Result<bool, Error> {
     Ok(logprobs)
 }
 
-fn stream(form: &Form) -> Result<bool, Error> {
-    match form.get(&STREAM).map(str::to_ascii_lowercase).as_deref() {
+/// A field that says yes or no; no, where it says nothing.
+fn yes(form: &Form, rule: &FieldRule) -> Result<bool, Error> {
+    match form.get(rule).map(str::to_ascii_lowercase).as_deref() {
         None | Some("false" | "0") => Ok(false),
         Some("true" | "1") => Ok(true),
-        Some(_) => Err(invalid(&STREAM, "it must be 'true' or 'false'")),
+        Some(_) => Err(invalid(rule, "it must be 'true' or 'false'")),
     }
 }
 
@@ -349,6 +359,8 @@ mod tests {
             ("prompt", " Grimmelshausen "),
             ("response_format", "verbose_json"),
             ("temperature", "0.4"),
+            ("hotwords", "Nürnberg, Simplicius"),
+            ("condition_on_previous_text", "true"),
             ("timestamp_granularities[]", "word"),
             ("timestamp_granularities", "segment"),
             ("stream", "True"),
@@ -358,7 +370,9 @@ mod tests {
             ),
         ])
         .unwrap();
-        assert!(asked.stream && asked.options.words);
+        assert!(asked.stream && asked.options.words && asked.carries_text);
+        let hotwords = asked.options.hotwords.as_deref();
+        assert_eq!(hotwords, Some("Nürnberg, Simplicius"));
         assert_eq!(asked.options.language, Some(Language::ENGLISH));
         assert_eq!(asked.options.prompt.as_deref(), Some("Grimmelshausen"));
         assert!((asked.options.temperature - 0.4).abs() < 1e-6);
@@ -378,6 +392,7 @@ mod tests {
             ("timestamp_granularities[]", "letter"),
             ("timestamp_granularities[]", "word"),
             ("stream", "maybe"),
+            ("condition_on_previous_text", "perhaps"),
             ("include[]", "everything"),
             ("chunking_strategy", "never"),
             (

@@ -99,8 +99,7 @@ impl Worker {
         while let Some(task) = queue.take() {
             let piece = &task.piece;
             let model = piece.wanted.model;
-            let mut options = piece.wanted.options.clone();
-            options.language = options.language.or(piece.language);
+            let options = piece.options();
             let speech = Speech {
                 samples: &piece.samples,
                 is_whole: piece.is_whole,

@@ -12,15 +12,18 @@ use inference_api::language::Language;
 use inference_audio::{AudioError, Decoded as DecodedAudio};
 use tokio::sync::mpsc;
 
-use crate::backend::{Abort, BackendError, DecodeOptions, Decoded};
+use crate::backend::{Abort, BackendError, DecodeOptions, Decoded, last_bytes};
 use crate::scheduler::{Flow, Scheduler};
 use crate::ticket::{Feeder, Ticket};
 
-/// Weight of the newest request in the mean service time; about the last ten count.
+/// Weight of the newest in a mean time; about the last ten count.
 const NEWEST: f64 = 0.2;
 /// Pieces of a request that are decoded and not transcribed yet, beside one for each session: so that none waits
 /// for a decoder.
 const AHEAD: u32 = 1;
+
+/// What is kept of what was said, in bytes: more than the model reads.
+const MOST_SAID_BYTES: usize = 2048;
 
 /// What all pieces of a request share.
 #[derive(Clone, Debug)]
@@ -30,6 +33,17 @@ pub(crate) struct Wanted {
     pub(crate) options: DecodeOptions,
     /// Whether the language is to be found out from the first piece.
     pub(crate) finds_language: bool,
+    /// Whether a piece is told what was said before it, and has to wait until that is known.
+    pub(crate) carries_text: bool,
+}
+
+/// What pieces tell those after them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Known {
+    /// The language, where it was found out.
+    pub(crate) language: Option<Language>,
+    /// What was said last, where that is carried on.
+    pub(crate) said: String,
 }
 
 /// A piece of a request's audio.
@@ -42,8 +56,20 @@ pub(crate) struct Piece {
     pub(crate) samples: Vec<f32>,
     /// Whether it is all of the audio.
     pub(crate) is_whole: bool,
-    /// That of the audio, where it was found out.
-    pub(crate) language: Option<Language>,
+    pub(crate) known: Known,
+}
+
+impl Piece {
+    /// What a session is to do with it.
+    pub(crate) fn options(&self) -> DecodeOptions {
+        let mut options = self.wanted.options.clone();
+        options.language = options.language.or(self.known.language);
+        if !self.known.said.is_empty() {
+            let prompt = options.prompt.get_or_insert_default();
+            prompt.push_str(&self.known.said);
+        }
+        options
+    }
 }
 
 /// What a session made of a [`Piece`].
@@ -82,7 +108,8 @@ pub(crate) struct Task {
 impl Task {
     /// Tells the request how it went; who sent it may have gone.
     pub(crate) fn ended(self, queue: &Queue, outcome: Outcome) {
-        queue.done(self.request, self.number);
+        let ran = outcome.as_ref().ok().map(|finished| finished.ran);
+        queue.done(self.request, self.number, ran);
         let _ = self.news.send(News::Ended(self.number, outcome));
     }
 }
@@ -104,15 +131,19 @@ struct State {
     requests: HashMap<u64, Request>,
     closed: bool,
     mean_service: Option<Duration>,
+    mean_piece: Option<Duration>,
 }
 
 struct Request {
     news: mpsc::UnboundedSender<News>,
     abort: Abort,
     pushed: u32,
+    /// Whether a session took the first piece.
+    started: bool,
     /// Pieces whose transcript its answer has taken.
     taken: u32,
-    language: Option<Language>,
+    known: Known,
+    carries_text: bool,
 }
 
 /// How full the queue is at one instant.
@@ -123,8 +154,12 @@ pub(crate) struct Load {
     /// Their audio.
     pub(crate) waiting_audio: Duration,
     pub(crate) running: usize,
+    /// Requests of which no piece was taken by a session yet.
+    pub(crate) unstarted: usize,
     /// Mean time in sessions of the last requests; zero before the first.
     pub(crate) mean_service: Duration,
+    /// And of the last pieces.
+    pub(crate) mean_piece: Duration,
 }
 
 /// The request is over; nothing more of it is wanted.
@@ -140,6 +175,7 @@ impl Queue {
                 requests: HashMap::new(),
                 closed: false,
                 mean_service: None,
+                mean_piece: None,
             }),
             work: Condvar::new(),
             room: Condvar::new(),
@@ -160,8 +196,10 @@ impl Queue {
             news: news.clone(),
             abort: abort.clone(),
             pushed: 0,
+            started: false,
             taken: 0,
-            language: None,
+            known: Known::default(),
+            carries_text: wanted.carries_text,
         };
         state.requests.insert(id, request);
         drop(state);
@@ -171,12 +209,12 @@ impl Queue {
         )
     }
 
-    /// The next piece of a request; waits until there is room for it, and for the language where that is asked.
+    /// The next piece of a request; waits until there is room for it, and for what it is to know.
     pub(crate) fn push(
         &self,
         id: u64,
-        finds_language: bool,
-        piece: impl FnOnce(Option<Language>) -> Piece,
+        wanted: &Wanted,
+        piece: impl FnOnce(Known) -> Piece,
     ) -> Result<(), Gone> {
         let mut state = self.lock();
         loop {
@@ -184,10 +222,15 @@ impl Queue {
                 return Err(Gone);
             }
             let request = state.requests.get_mut(&id).ok_or(Gone)?;
-            let knows = !finds_language || request.pushed == 0 || request.language.is_some();
-            if knows && request.pushed - request.taken < self.window {
+            let ahead = request.pushed - request.taken;
+            let knows = if wanted.carries_text {
+                ahead == 0
+            } else {
+                !wanted.finds_language || request.pushed == 0 || request.known.language.is_some()
+            };
+            if knows && ahead < self.window {
                 request.pushed += 1;
-                let piece = piece(request.language);
+                let piece = piece(request.known.clone());
                 let cost_ms =
                     piece.samples.len() as u64 * 1000 / u64::from(inference_audio::SAMPLE_RATE);
                 let entry = (piece, Instant::now());
@@ -207,10 +250,13 @@ impl Queue {
     }
 
     /// The request's answer has taken its next transcript.
-    pub(crate) fn taken(&self, id: u64, language: Language) {
+    pub(crate) fn taken(&self, id: u64, decoded: &Decoded) {
         if let Some(request) = self.lock().requests.get_mut(&id) {
             request.taken += 1;
-            request.language.get_or_insert(language);
+            request.known.language.get_or_insert(decoded.language);
+            if request.carries_text {
+                request.known.said = said_last(&request.known.said, decoded);
+            }
         }
         self.room.notify_all();
     }
@@ -223,10 +269,7 @@ impl Queue {
         }
         let given_up = state.scheduler.cancel(id);
         if let Some(service) = service {
-            state.mean_service = Some(match state.mean_service {
-                Some(mean) => mean.mul_f64(1.0 - NEWEST) + service.mul_f64(NEWEST),
-                None => service,
-            });
+            state.mean_service = Some(mean(state.mean_service, service));
         }
         drop(state);
         // Not under the lock: it is megabytes.
@@ -240,10 +283,11 @@ impl Queue {
         loop {
             if let Some(given) = state.scheduler.next(self.now_ms()) {
                 let (piece, entered) = given.work;
-                let Some(request) = state.requests.get(&given.request) else {
+                let Some(request) = state.requests.get_mut(&given.request) else {
                     state.scheduler.done(given.request, given.number);
                     continue;
                 };
+                request.started = true;
                 return Some(Task {
                     piece,
                     abort: request.abort.clone(),
@@ -267,8 +311,13 @@ impl Queue {
         }
     }
 
-    fn done(&self, request: u64, number: u32) {
-        self.lock().scheduler.done(request, number);
+    fn done(&self, request: u64, number: u32, ran: Option<Duration>) {
+        let mut state = self.lock();
+        state.scheduler.done(request, number);
+        if let Some(ran) = ran {
+            state.mean_piece = Some(mean(state.mean_piece, ran));
+        }
+        drop(state);
         // What was kept back while this ran may run now.
         self.work.notify_one();
     }
@@ -286,7 +335,9 @@ impl Queue {
             waiting: state.scheduler.waiting(),
             waiting_audio: Duration::from_millis(state.scheduler.waiting_ms()),
             running: state.scheduler.running(),
+            unstarted: state.requests.values().filter(|r| !r.started).count(),
             mean_service: state.mean_service.unwrap_or_default(),
+            mean_piece: state.mean_piece.unwrap_or_default(),
         }
     }
 
@@ -297,6 +348,24 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The mean, with the newest counted in.
+fn mean(before: Option<Duration>, newest: Duration) -> Duration {
+    before.map_or(newest, |mean| {
+        mean.mul_f64(1.0 - NEWEST) + newest.mul_f64(NEWEST)
+    })
+}
+
+/// What the next piece is told: the end of all that was said, or nothing after a doubtful text, which would lead it
+/// astray (openai/whisper, `transcribe.py`: `prompt_reset_since`).
+fn said_last(before: &str, decoded: &Decoded) -> String {
+    if decoded.fell_back {
+        return String::new();
+    }
+    let segments = decoded.segments.iter().map(|s| s.text.as_str());
+    let said: String = std::iter::once(before).chain(segments).collect();
+    last_bytes(&said, MOST_SAID_BYTES).to_owned()
 }
 
 fn wait<'a>(woken: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {

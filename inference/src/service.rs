@@ -9,10 +9,11 @@ use inference_audio::chunks::Voice;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Permit};
 use crate::auth::Authenticator;
 use crate::backend::{BackendError, LoadedModel};
 use crate::config::Config;
+use crate::error::Error;
 use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::telemetry::{Gauged, Metrics, resident_bytes};
@@ -39,6 +40,7 @@ pub(crate) struct Service {
     /// Makes what hears whether somebody speaks.
     pub(crate) ear: Ear,
     pub(crate) request_timeout: Duration,
+    max_queue_wait: Duration,
     pub(crate) realtime_idle_timeout: Duration,
     pub(crate) connections: AtomicUsize,
     memory_mark: u64,
@@ -94,6 +96,7 @@ impl Service {
             longest_piece: config.piece,
             ear,
             request_timeout: config.request_timeout,
+            max_queue_wait: config.max_queue_wait,
             realtime_idle_timeout: config.realtime_idle_timeout,
             connections: AtomicUsize::new(0),
             memory_mark: config.memory_mark_mib * 1024 * 1024,
@@ -126,21 +129,33 @@ impl Service {
         }
     }
 
-    /// How long a request that came now would wait for a state, by the mean of the last requests.
+    /// How long the first piece of a request that came now would wait for a state, by the mean of the last pieces. Only
+    /// requests of which none was begun stand before it: it overtakes the rest of a recording.
     fn expected_wait(&self) -> Duration {
         let load = self.pool.queue().load();
-        let taken = (self.admission.total() as usize).saturating_sub(self.admission.free());
-        let states = self.pool.threads();
-        // Those beyond the states stand before a newcomer, each state serving one after another.
-        let before =
-            u32::try_from(taken.saturating_sub(states) / states.max(1)).unwrap_or(u32::MAX);
-        let current = u32::from(taken >= states);
-        load.mean_service
-            .saturating_mul(before.saturating_add(current))
+        let states = self.pool.threads().max(1);
+        if load.running < states && load.unstarted == 0 {
+            return Duration::ZERO;
+        }
+        let before = u32::try_from(load.unstarted + 1).unwrap_or(u32::MAX);
+        let states = u32::try_from(states).unwrap_or(u32::MAX);
+        load.mean_piece.saturating_mul(before) / states
+    }
+
+    /// A permit for a newcomer who has so much time; none if he would wait too long for his turn, or all are taken.
+    pub(crate) async fn admit(&self, time: Duration) -> Result<Permit, Error> {
+        let permit = if self.expected_wait() > self.max_queue_wait.min(time) {
+            None
+        } else {
+            self.admission.admit().await
+        };
+        permit.ok_or_else(|| Error::QueueFull {
+            retry_after: self.retry_after(),
+        })
     }
 
     /// When a refused caller is likely to find a permit: after the next request has ended.
-    pub(crate) fn retry_after(&self) -> Duration {
+    fn retry_after(&self) -> Duration {
         let load = self.pool.queue().load();
         let states = u32::try_from(self.pool.threads().max(1)).unwrap_or(u32::MAX);
         (load.mean_service / states).clamp(SHORTEST_RETRY, LONGEST_RETRY)

@@ -67,7 +67,8 @@ pub(crate) struct Ticket {
     segments: u32,
     /// How many pieces there are.
     pieces: Option<u32>,
-    language: Option<Language>,
+    /// Found by the first piece, and how sure the model was.
+    language: Option<(Language, Option<f64>)>,
     measured: Measured,
     is_over: bool,
 }
@@ -124,8 +125,9 @@ impl Ticket {
     pub(crate) fn complete(&self, transcript: &mut Transcript) {
         let audio = self.measured.charged().as_secs_f64();
         transcript.duration = (audio * 1000.0).round() / 1000.0;
-        if let Some(language) = self.language {
+        if let Some((language, probability)) = self.language {
             transcript.language = language;
+            transcript.language_probability = probability;
         }
     }
 
@@ -140,8 +142,9 @@ impl Ticket {
             waited,
             ran,
         } = finished;
-        self.queue.taken(self.id, decoded.language);
-        self.language.get_or_insert(decoded.language);
+        self.queue.taken(self.id, &decoded);
+        let language = (decoded.language, decoded.language_probability);
+        self.language.get_or_insert(language);
         let measured = &mut self.measured;
         measured.waited.get_or_insert(waited);
         measured.ran += ran;
@@ -238,15 +241,13 @@ impl Feeder {
     pub(crate) fn push(&mut self, chunk: Chunk) -> Result<(), Gone> {
         let before = Instant::now();
         let wanted = Arc::clone(&self.wanted);
-        let pushed = self
-            .queue
-            .push(self.id, wanted.finds_language, |language| Piece {
-                wanted,
-                start: chunk.start,
-                samples: chunk.samples,
-                is_whole: chunk.is_whole,
-                language,
-            });
+        let pushed = self.queue.push(self.id, &self.wanted, |known| Piece {
+            wanted,
+            start: chunk.start,
+            samples: chunk.samples,
+            is_whole: chunk.is_whole,
+            known,
+        });
         self.waited += before.elapsed();
         pushed
     }

@@ -98,6 +98,8 @@ struct Json<'a> {
 struct VerboseJson<'a> {
     task: &'static str,
     language: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language_probability: Option<f64>,
     duration: f64,
     text: String,
     segments: &'a [Segment],
@@ -117,6 +119,7 @@ pub fn render(transcript: &Transcript, format: ResponseFormat) -> String {
         ResponseFormat::VerboseJson => to_json(&VerboseJson {
             task: transcript.task.as_str(),
             language: transcript.language.name(),
+            language_probability: transcript.language_probability,
             duration: transcript.duration,
             text: transcript.text(),
             segments: &transcript.segments,
@@ -284,6 +287,7 @@ mod tests {
         Transcript {
             task: Task::Transcribe,
             language: Language::ENGLISH,
+            language_probability: None,
             duration: 11.0,
             segments: vec![
                 segment(0, 0.0, 7.5, " Ask not"),
@@ -319,6 +323,17 @@ mod tests {
                 r#""usage":{"type":"duration","seconds":11}}"#
             )
         );
+    }
+
+    #[test]
+    fn a_language_that_was_found_out_has_its_probability() {
+        let found = Transcript {
+            language_probability: Some(0.98),
+            ..transcript()
+        };
+        let verbose = render(&found, ResponseFormat::VerboseJson);
+        assert!(verbose.contains(r#""language":"english","language_probability":0.98,"duration""#));
+        assert!(!render(&found, ResponseFormat::Json).contains("probability"));
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub struct Transcript {
     pub task: Task,
     /// The language given or detected.
     pub language: Language,
+    /// How sure the model was of it, 0 to 1; absent where the language was given, or the model knows one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language_probability: Option<f64>,
     /// Length of the audio in seconds.
     pub duration: f64,
     /// The segments in order of time; they never overlap and never pass `duration`.

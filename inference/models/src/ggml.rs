@@ -12,7 +12,8 @@ mod write;
 pub use inspect::{FormatError, Summary, Tensor, inspect, read_hyperparameters};
 pub use weight_type::WeightType;
 
-pub(crate) use mel::{FilterBank, SUPPORTED_MELS};
+pub use mel::FilterBank;
+pub(crate) use mel::SUPPORTED_MELS;
 pub(crate) use quantize::Encoder;
 pub(crate) use write::{
     write_hyperparameters, write_mel_filters, write_tensor_header, write_vocabulary,

@@ -2,8 +2,8 @@
 //!
 //! The encoder takes about nine tenths of the time, and its cost follows the number of positions it
 //! encodes, not the length of the speech: a five-second clip costs as much as thirty seconds unless
-//! the window is fitted to it. Some seconds beyond the clip keep the model from ending too early: four beyond a
-//! whole one, one beyond a piece that was cut out of a recording, which is longer and ends in a pause.
+//! the window is fitted to it. Some silence beyond the clip keeps the model from ending too early: four seconds beyond a
+//! whole one, half a second beyond a piece that was cut out of a recording, which is longer and ends in a pause.
 
 use std::time::Duration;
 
@@ -16,19 +16,28 @@ const RATE: f64 = 50.0;
 /// Silence encoded after a whole clip.
 const PAD: Duration = Duration::from_secs(4);
 /// And after a piece of a recording.
-const PAD_OF_PIECE: Duration = Duration::from_secs(1);
+const PAD_OF_PIECE: Duration = Duration::from_millis(500);
 /// Positions are rounded up to a multiple of this, which the matrix kernels like.
-const STEP: f64 = 64.0;
+const STEP: f64 = 16.0;
 
-/// Positions to encode for a clip of `samples` at 16 kHz; [`FULL`] for what does not fit below it.
+/// In which windows to hear `samples` at 16 kHz, one after the other until the text is not doubtful: a whole clip in its
+/// own and in the full one; a piece in its own and in a whole clip's.
+pub(super) fn windows(samples: usize, is_whole: bool) -> [u16; 2] {
+    if is_whole {
+        [fitted(samples, PAD), FULL]
+    } else {
+        [fitted(samples, PAD_OF_PIECE), fitted(samples, PAD)]
+    }
+}
+
+/// Positions to encode for a clip and the silence after it; [`FULL`] for what does not fit below it.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "sample counts are far below 2^52; the result is clamped to 1500"
 )]
-pub(super) fn fitted(samples: usize, is_whole: bool) -> u16 {
-    let pad = if is_whole { PAD } else { PAD_OF_PIECE };
+fn fitted(samples: usize, pad: Duration) -> u16 {
     let seconds = samples as f64 / f64::from(SAMPLE_RATE) + pad.as_secs_f64();
     let positions = (seconds * RATE).ceil();
     let rounded = (positions / STEP).ceil() * STEP;
@@ -41,17 +50,22 @@ mod tests {
 
     #[test]
     fn the_window_is_the_clip_and_four_seconds_rounded_up() {
-        assert_eq!(fitted(0, true), 256);
-        assert_eq!(fitted(16_000, true), 256);
-        assert_eq!(fitted(2 * 16_000, true), 320);
-        assert_eq!(fitted(11 * 16_000, true), 768);
-        assert_eq!(fitted(11 * 16_000, false), 640);
+        assert_eq!(windows(0, true), [208, FULL]);
+        assert_eq!(windows(16_000, true), [256, FULL]);
+        assert_eq!(windows(2 * 16_000, true), [304, FULL]);
+        assert_eq!(windows(11 * 16_000, true), [752, FULL]);
+    }
+
+    #[test]
+    fn a_piece_has_less_silence_after_it_and_a_whole_clips_the_second_time() {
+        assert_eq!(windows(11 * 16_000, false), [576, 752]);
+        assert_eq!(windows(28 * 16_000, false), [1440, FULL]);
     }
 
     #[test]
     fn a_long_clip_takes_the_full_window() {
-        assert_eq!(fitted(26 * 16_000, true), FULL);
-        assert_eq!(fitted(3600 * 16_000, true), FULL);
-        assert_eq!(fitted(usize::MAX, true), FULL);
+        for samples in [26 * 16_000, 3600 * 16_000, usize::MAX] {
+            assert_eq!(windows(samples, true), [FULL; 2]);
+        }
     }
 }

@@ -9,14 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use inference_api::language::Language;
 use inference_api::transcript::Task;
 
+pub(crate) use prompt::last_bytes;
 pub use segments::Decoded;
 
 mod context;
 #[cfg(any(test, feature = "test-support"))]
 pub mod fake;
+mod prompt;
 mod quality;
 mod segments;
 mod silence;
+mod spectrogram;
 pub mod whisper;
 
 /// What a caller wants of one piece of audio.
@@ -28,6 +31,8 @@ pub struct DecodeOptions {
     pub language: Option<Language>,
     /// Text the audio is taken to follow on from: names, spelling, style.
     pub prompt: Option<String>,
+    /// Words that are likely to be said: names, terms. They are kept where a long prompt is cut.
+    pub hotwords: Option<String>,
     /// Sampling temperature, 0 to 1. At 0 the model raises it by itself where the text is doubtful.
     pub temperature: f32,
     /// Whether times of single words are wanted.

@@ -4,6 +4,7 @@
 //! `compression_ratio_threshold`, `logprob_threshold`). They overlook short loops, so immediately
 //! repeated word groups are counted as well.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 
 use flate2::Compression;
@@ -17,6 +18,9 @@ const MIN_AVG_LOGPROB: f64 = -1.0;
 const MAX_REPEATS: usize = 3;
 /// Longest group of words that is looked for.
 const MAX_GROUP: usize = 8;
+/// So many words in the same order a second time are a circle, even with others between. Half a minute of speech hardly
+/// ever has them; a piece that ends amid a sentence is continued by what was said before.
+const ECHO: usize = 6;
 
 /// Bytes of `text` over bytes of its zlib form; 0 for an empty text.
 #[expect(
@@ -56,7 +60,9 @@ impl Quality {
             };
         }
         Self {
-            is_straight: compression_ratio(text) <= MAX_COMPRESSION_RATIO && !repeats(text),
+            is_straight: compression_ratio(text) <= MAX_COMPRESSION_RATIO
+                && !repeats(text)
+                && !echoes(text),
             avg_logprob,
         }
     }
@@ -82,6 +88,13 @@ fn repeats(text: &str) -> bool {
             equal >= group * MAX_REPEATS
         })
     })
+}
+
+/// Whether some group of [`ECHO`] words comes twice.
+fn echoes(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut heard = HashSet::new();
+    words.windows(ECHO).any(|group| !heard.insert(group))
 }
 
 #[cfg(test)]
@@ -114,6 +127,10 @@ mod tests {
         assert!(looks_wrong("the the the the", -0.3));
         assert!(looks_wrong(
             "so it is and so it is and so it is and so it is and",
+            -0.3
+        ));
+        assert!(looks_wrong(
+            "the Erleus book printed with movable types, the Guttenberg, the Erleus book printed with movable types",
             -0.3
         ));
         assert!(looks_wrong("hello", -1.2));

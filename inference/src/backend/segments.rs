@@ -14,6 +14,8 @@ use super::quality::compression_ratio;
 pub struct Decoded {
     /// The language given or detected.
     pub language: Language,
+    /// How sure the model was of it, 0 to 1, where it had to find out.
+    pub language_probability: Option<f64>,
     /// Segments in order, within the audio.
     pub segments: Vec<Segment>,
     /// Words with times, where asked for.
@@ -76,6 +78,7 @@ pub(super) fn assemble(
     let duration = seconds_of(samples);
     Decoded {
         language,
+        language_probability: None,
         segments: segments(raw, duration, f64::from(options.temperature)),
         words: options.words.then(|| words(raw, duration, language)),
         logprobs: options.logprobs.then(|| logprobs(raw)),
@@ -267,6 +270,7 @@ mod tests {
             task: Task::Transcribe,
             language: None,
             prompt: None,
+            hotwords: None,
             temperature: 0.0,
             words: true,
             logprobs: true,

@@ -14,26 +14,23 @@
 
 use std::ffi::{c_int, c_void};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use inference_api::language::{LANGUAGES, Language};
 use inference_api::transcript::Task;
+use whisper_rs::whisper_rs_sys::whisper_set_mel_with_state;
 use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError,
-    WhisperState, WhisperSysContext, WhisperSysState, WhisperTokenId,
+    WhisperState, WhisperSysContext, WhisperSysState,
 };
 
 use super::quality::Quality;
 use super::segments::{RawSegment, RawToken, assemble, avg_logprob};
+use super::spectrogram::{Spectrogram, SpectrogramMaker};
 use super::{Abort, Backend, BackendError, DecodeOptions, Decoded, Session, Speech};
-use super::{context, silence};
+use super::{context, prompt, silence, spectrogram};
 
-/// Prompts are cut to their last bytes before they are split into tokens: the model reads at most
-/// its last 223 tokens.
-const MAX_PROMPT_BYTES: usize = 4096;
-/// Prompts are split into tokens piece by piece: whisper.cpp's splitter recurses once for each
-/// character of a word and takes time with the square of its length.
-const PROMPT_PIECE_BYTES: usize = 128;
 /// whisper.cpp finds nothing in less than 100 ms; shorter clips are filled up with silence.
 const MIN_SAMPLES: usize = 16_000 / 8;
 /// Size of the vocabulary without Cantonese.
@@ -41,20 +38,13 @@ const VOCABULARY_OF_99_LANGUAGES: c_int = 51_865;
 /// What whisper.cpp returns after it has freed the state that was passed in.
 const STATE_FREED: c_int = -7;
 
-/// Parameters for each language in the order of [`LANGUAGES`], and last for detection. Made once:
-/// `set_language` leaks the name it is given.
-static TEMPLATES: LazyLock<Vec<FullParams<'static, 'static>>> = LazyLock::new(|| {
-    LANGUAGES
-        .iter()
-        .map(|(code, _)| Some(*code))
-        .chain([None])
-        .map(template)
-        .collect()
-});
+/// Parameters for each language in the order of [`LANGUAGES`]. Made once: `set_language` leaks the name it is given.
+static TEMPLATES: LazyLock<Vec<FullParams<'static, 'static>>> =
+    LazyLock::new(|| LANGUAGES.iter().map(|(code, _)| template(code)).collect());
 
-fn template(language: Option<&'static str>) -> FullParams<'static, 'static> {
+fn template(language: &'static str) -> FullParams<'static, 'static> {
     let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: BEST_OF });
-    params.set_language(language);
+    params.set_language(Some(language));
     // The text of another caller on this state must not become this one's context.
     params.set_no_context(true);
     // As openai/whisper does (`suppress_tokens="-1"`): no "[BLANK_AUDIO]", no "(music)".
@@ -89,10 +79,10 @@ pub struct WhisperSettings {
 }
 
 /// A Whisper model, loaded once.
-#[derive(Debug)]
 pub struct Whisper {
     context: Arc<WhisperContext>,
     settings: WhisperSettings,
+    spectrograms: Arc<SpectrogramMaker>,
 }
 
 impl Whisper {
@@ -103,9 +93,12 @@ impl Whisper {
         parameters.flash_attn(settings.flash_attention);
         let context = WhisperContext::new_with_params(path, parameters)
             .map_err(|e| BackendError::Load(format!("{}: {e}", path.display())))?;
+        let bands = u32::try_from(context.model_n_mels())
+            .map_err(|e| BackendError::Load(format!("mel bands: {e}")))?;
         Ok(Self {
             context: Arc::new(context),
             settings,
+            spectrograms: Arc::new(SpectrogramMaker::new(bands)),
         })
     }
 }
@@ -128,6 +121,7 @@ impl Backend for Whisper {
             state: Some(create_state(&self.context)?),
             context: Arc::clone(&self.context),
             settings: self.settings,
+            spectrograms: Arc::clone(&self.spectrograms),
         }))
     }
 }
@@ -144,6 +138,7 @@ struct WhisperSession {
     state: Option<WhisperState>,
     context: Arc<WhisperContext>,
     settings: WhisperSettings,
+    spectrograms: Arc<SpectrogramMaker>,
 }
 
 impl Session for WhisperSession {
@@ -168,17 +163,32 @@ impl Session for WhisperSession {
         } else {
             samples
         };
-        let window = if self.settings.fit_context {
-            context::fitted(audio.len(), is_whole)
+        let windows = if self.settings.fit_context {
+            context::windows(audio.len(), is_whole)
         } else {
-            context::FULL
+            [context::FULL; 2]
         };
-        let tries = tries(window, options.temperature);
+        let detected = self.detect(audio, options, windows[0])?;
+        if abort.is_aborted() {
+            return Err(BackendError::Aborted);
+        }
+        let language = detected.map_or_else(
+            || options.language.unwrap_or(Language::ENGLISH),
+            |found| found.language,
+        );
+        // Silence after it, as far as the model may look.
+        let frames = spectrogram::frames_of(audio.len()) + 2 * usize::from(context::FULL);
+        let heard = Heard {
+            audio,
+            spectrogram: &self.spectrograms.of(audio, frames),
+            language,
+        };
+        let tries = tries(windows, options.temperature);
         let mut best: Option<(Quality, f32, Vec<RawSegment>)> = None;
         let mut fell_back = false;
         for (window, temperature) in tries {
             fell_back = best.is_some();
-            let raw = self.run(audio, options, window, temperature, abort)?;
+            let raw = self.run(&heard, options, window, temperature, abort)?;
             let quality = quality_of(&raw);
             if best.as_ref().is_none_or(|(of_best, ..)| quality > *of_best) {
                 best = Some((quality, temperature, raw));
@@ -196,24 +206,25 @@ impl Session for WhisperSession {
             temperature,
             ..options.clone()
         };
-        let mut decoded = assemble(&raw, samples.len(), self.language(&options), &options);
+        let mut decoded = assemble(&raw, samples.len(), language, &options);
         decoded.fell_back = fell_back;
+        decoded.language_probability = detected.map(|found| found.probability);
         Ok(decoded)
     }
 }
 
-/// In which windows and at which temperatures a clip is heard, until a text is not doubtful: the fitted window, the
-/// full one, and then with chance, which leads out of a circle. Whoever asks for a temperature gets that one.
+/// In which windows and at which temperatures a clip is heard, until a text is not doubtful: at last with chance, which
+/// leads out of a circle. Whoever asks for a temperature gets that one.
 ///
 /// whisper.cpp's own fallback ends with whatever the last temperature gives, which may be invented; here the best of
 /// all tries is taken.
-fn tries(window: u16, temperature: f32) -> Vec<(u16, f32)> {
-    let mut tries = vec![(window, temperature)];
-    if window < context::FULL {
-        tries.push((context::FULL, temperature));
+fn tries([first, second]: [u16; 2], temperature: f32) -> Vec<(u16, f32)> {
+    let mut tries = vec![(first, temperature)];
+    if second != first {
+        tries.push((second, temperature));
     }
     if temperature == 0.0 {
-        tries.push((context::FULL, WITH_CHANCE));
+        tries.push((second, WITH_CHANCE));
     }
     tries
 }
@@ -223,39 +234,93 @@ fn quality_of(raw: &[RawSegment]) -> Quality {
     Quality::of(&text, avg_logprob(raw.iter().flat_map(|s| &s.tokens)))
 }
 
+/// What one run of the model goes by.
+struct Heard<'a> {
+    /// At least [`MIN_SAMPLES`].
+    audio: &'a [f32],
+    spectrogram: &'a Spectrogram,
+    language: Language,
+}
+
+/// The language the model found.
+#[derive(Clone, Copy)]
+struct Found {
+    language: Language,
+    /// 0 to 1, among all languages it knows.
+    probability: f64,
+}
+
 impl WhisperSession {
     /// One run of the model over the whole clip.
     fn run(
         &mut self,
-        audio: &[f32],
+        heard: &Heard<'_>,
         options: &DecodeOptions,
         window: u16,
         temperature: f32,
         abort: &Abort,
     ) -> Result<Vec<RawSegment>, BackendError> {
-        if options.language.is_none() && self.context.is_multilingual() {
-            self.set_window(audio, window)?;
-        }
-        let prompt = self.prompt_tokens(options.prompt.as_deref());
-        let mut params = self.params(options, window, temperature);
+        let (hotwords, prompt) = (options.hotwords.as_deref(), options.prompt.as_deref());
+        let prompt = prompt::tokens(&self.context, hotwords, prompt);
+        let mut params = self.params(heard, options, window, temperature);
         params.set_tokens(&prompt);
-        let flag: *const std::sync::atomic::AtomicBool = abort.flag();
-        // SAFETY: both callbacks only read the flag behind the pointer. `abort` is borrowed for the
-        // whole of this function, `full` keeps no pointer after it returns, and `params` is consumed
-        // by it. An atomic may be read from any thread, should ggml ask on one of its own.
+        let hooks = Hooks {
+            abort: abort.flag(),
+            spectrogram: heard.spectrogram,
+        };
+        let hooks: *const Hooks<'_> = &raw const hooks;
+        // SAFETY: the callbacks only read the hooks behind the pointer. They live as long as this function, `full`
+        // keeps no pointer after it returns, and `params` is consumed by it. The flag among them is atomic and the
+        // rest is never written, should ggml ask on a thread of its own.
         unsafe {
             params.set_abort_callback(Some(abort_requested));
-            params.set_abort_callback_user_data(flag.cast_mut().cast());
-            params.set_start_encoder_callback(Some(may_encode));
-            params.set_start_encoder_callback_user_data(flag.cast_mut().cast());
+            params.set_abort_callback_user_data(hooks.cast_mut().cast());
+            params.set_start_encoder_callback(Some(begin_to_encode));
+            params.set_start_encoder_callback_user_data(hooks.cast_mut().cast());
         }
-        let result = self.state()?.full(params, audio);
+        // The model hears the spectrogram. Of the samples whisper.cpp would make one itself; else it wants them for the
+        // times of words only.
+        let samples = if options.words {
+            heard.audio
+        } else {
+            &heard.audio[..MIN_SAMPLES]
+        };
+        let result = self.state()?.full(params, samples);
         if abort.is_aborted() {
             self.check(result).ok();
             return Err(BackendError::Aborted);
         }
         self.check(result)?;
         self.collect()
+    }
+
+    /// Finds out which language is spoken, unless it is known. Costs one more run of the encoder.
+    fn detect(
+        &mut self,
+        audio: &[f32],
+        options: &DecodeOptions,
+        window: u16,
+    ) -> Result<Option<Found>, BackendError> {
+        if options.language.is_some() || !self.context.is_multilingual() {
+            return Ok(None);
+        }
+        self.set_window(audio, window)?;
+        let threads = usize::from(self.settings.threads);
+        let state = self.state()?;
+        let found = state
+            .pcm_to_mel(audio, threads)
+            .and_then(|()| state.lang_detect(0, threads));
+        let (id, probabilities) = match found {
+            Ok(found) => found,
+            Err(error) => return Err(BackendError::Failed(error.to_string())),
+        };
+        let index = usize::try_from(id).ok();
+        Ok(index.and_then(|index| {
+            Some(Found {
+                language: Language::from_index(index)?,
+                probability: f64::from(*probabilities.get(index)?),
+            })
+        }))
     }
 
     /// Sets the window that language detection encodes. whisper.cpp keeps that of the run before,
@@ -271,37 +336,20 @@ impl WhisperSession {
 
     fn params(
         &self,
+        heard: &Heard<'_>,
         options: &DecodeOptions,
         window: u16,
         temperature: f32,
     ) -> FullParams<'static, 'static> {
-        let language = if self.context.is_multilingual() {
-            options.language
-        } else {
-            Some(Language::ENGLISH)
-        };
-        let index = language.map_or(LANGUAGES.len(), Language::index);
-        let mut params = TEMPLATES[index].clone();
+        let mut params = TEMPLATES[heard.language.index()].clone();
         params.set_n_threads(c_int::from(self.settings.threads));
         params.set_translate(options.task == Task::Translate);
         params.set_audio_ctx(c_int::from(window));
+        params.set_duration_ms(spectrogram::milliseconds_of(heard.audio.len()));
         params.set_token_timestamps(options.words);
         params.set_temperature(temperature);
         params.set_temperature_inc(0.0);
         params
-    }
-
-    fn prompt_tokens(&self, prompt: Option<&str>) -> Vec<WhisperTokenId> {
-        let Some(prompt) = prompt else {
-            return Vec::new();
-        };
-        let text: String = last_bytes(prompt, MAX_PROMPT_BYTES).replace('\0', " ");
-        pieces(&text, PROMPT_PIECE_BYTES)
-            .into_iter()
-            // No text has more tokens than bytes; with too small a bound the call is undefined.
-            .filter_map(|piece| self.context.tokenize(piece, piece.len() + 1).ok())
-            .flatten()
-            .collect()
     }
 
     fn state(&mut self) -> Result<&mut WhisperState, BackendError> {
@@ -348,89 +396,40 @@ impl WhisperSession {
         });
         Ok(segments.collect())
     }
-
-    /// The language of the last run: the one asked for, or the one the model found.
-    fn language(&self, options: &DecodeOptions) -> Language {
-        if !self.context.is_multilingual() {
-            return Language::ENGLISH;
-        }
-        options.language.unwrap_or_else(|| {
-            self.state
-                .as_ref()
-                .map(WhisperState::full_lang_id_from_state)
-                .and_then(|id| usize::try_from(id).ok())
-                .and_then(Language::from_index)
-                .unwrap_or(Language::ENGLISH)
-        })
-    }
 }
 
-/// The end of `text`, at most `bytes` long, from a character's start.
-fn last_bytes(text: &str, bytes: usize) -> &str {
-    let mut start = text.len().saturating_sub(bytes);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    &text[start..]
-}
-
-/// `text` in pieces of at most `bytes`, which is no less than a character's four. Cut before a space
-/// where there is one, as whisper.cpp's splitter would.
-fn pieces(text: &str, bytes: usize) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while rest.len() > bytes {
-        let mut end = bytes;
-        while !rest.is_char_boundary(end) {
-            end -= 1;
-        }
-        let cut = rest[..end].rfind(' ').filter(|cut| *cut > 0).unwrap_or(end);
-        let (piece, after) = rest.split_at(cut);
-        pieces.push(piece);
-        rest = after;
-    }
-    pieces.push(rest);
-    pieces
+/// What the callbacks of a run read.
+struct Hooks<'a> {
+    abort: &'a AtomicBool,
+    spectrogram: &'a Spectrogram,
 }
 
 /// Asked by whisper.cpp after each encoder and decoder step: whether to stop.
-unsafe extern "C" fn abort_requested(flag: *mut c_void) -> bool {
-    // SAFETY: `run` passes a pointer to an `AtomicBool` that outlives the call of `full`.
-    let flag = unsafe { &*flag.cast::<std::sync::atomic::AtomicBool>() };
-    flag.load(std::sync::atomic::Ordering::Acquire)
+unsafe extern "C" fn abort_requested(hooks: *mut c_void) -> bool {
+    // SAFETY: `run` passes a pointer to `Hooks` that outlive the call of `full`.
+    let hooks = unsafe { &*hooks.cast::<Hooks<'_>>() };
+    hooks.abort.load(Ordering::Acquire)
 }
 
-/// Asked by whisper.cpp before each window: whether to go on.
-unsafe extern "C" fn may_encode(
-    _: *mut WhisperSysContext,
-    _: *mut WhisperSysState,
-    flag: *mut c_void,
+/// Asked by whisper.cpp before each window: whether to go on. What it hears then is our spectrogram.
+unsafe extern "C" fn begin_to_encode(
+    context: *mut WhisperSysContext,
+    state: *mut WhisperSysState,
+    hooks: *mut c_void,
 ) -> bool {
     // SAFETY: as for `abort_requested`.
-    unsafe { !abort_requested(flag) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prompt_keeps_its_end_in_whole_characters() {
-        assert_eq!(last_bytes("abc", 10), "abc");
-        assert_eq!(last_bytes("abc", 2), "bc");
-        assert_eq!(last_bytes("aéé", 3), "é");
-        assert_eq!(last_bytes("é", 0), "");
-    }
-
-    #[test]
-    fn a_prompt_is_cut_before_spaces_and_within_endless_words() {
-        assert_eq!(pieces("one two three", 8), ["one two", " three"]);
-        assert_eq!(pieces("short", 8), ["short"]);
-        assert_eq!(pieces("", 8), [""]);
-        assert_eq!(pieces("aaaaaaaaaa b", 4), ["aaaa", "aaaa", "aa b"]);
-        assert_eq!(pieces("ééé", 4), ["éé", "é"]);
-        let text = " x".repeat(5000);
-        assert!(pieces(&text, 128).iter().all(|p| p.len() <= 128));
-        assert_eq!(pieces(&text, 128).concat(), text);
-    }
+    let hooks = unsafe { &*hooks.cast::<Hooks<'_>>() };
+    let Spectrogram {
+        values,
+        bands,
+        frames,
+    } = hooks.spectrogram;
+    let (Ok(bands), Ok(frames)) = (c_int::try_from(*bands), c_int::try_from(*frames)) else {
+        return false;
+    };
+    // SAFETY: whisper.cpp calls this on the thread of `full`, with its own context and state, at a place where it holds
+    // no pointer into the spectrogram of the state (whisper.cpp 1.8.3, `whisper_full_with_state`); it copies `bands`
+    // times `frames` values, which is how many there are.
+    let set = unsafe { whisper_set_mel_with_state(context, state, values.as_ptr(), frames, bands) };
+    set == 0 && !hooks.abort.load(Ordering::Acquire)
 }

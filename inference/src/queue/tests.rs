@@ -21,11 +21,13 @@ pub(crate) fn wanted(model: usize) -> Wanted {
             task: Asked::Transcribe,
             language: None,
             prompt: None,
+            hotwords: None,
             temperature: 0.0,
             words: true,
             logprobs: false,
         },
         finds_language: false,
+        carries_text: false,
     }
 }
 
@@ -50,8 +52,8 @@ fn all_of_it(duration: Duration) -> DecodedAudio {
     }
 }
 
-/// A session that hears one word in a piece, from its second tenth of a second to the third.
-fn hears(task: Task, queue: &Queue, word: &str) {
+/// One word in a piece, from its second tenth of a second to the third.
+fn heard(task: &Task, word: &str) -> Decoded {
     let segment = Segment {
         id: 0,
         seek: 0,
@@ -69,19 +71,25 @@ fn hears(task: Task, queue: &Queue, word: &str) {
         start: 0.1,
         end: 0.3,
     }];
-    let decoded = Decoded {
+    Decoded {
         language: task
             .piece
+            .options()
             .language
             .unwrap_or(Language::parse("fr").unwrap()),
+        language_probability: None,
         segments: vec![segment],
         words: Some(words),
         logprobs: None,
         audio: Duration::from_secs(1),
         fell_back: false,
-    };
+    }
+}
+
+/// A session that hears it.
+fn hears(task: Task, queue: &Queue, word: &str) {
     let finished = Finished {
-        decoded,
+        decoded: heard(&task, word),
         start: task.piece.start,
         waited: Duration::ZERO,
         ran: Duration::from_millis(10),
@@ -186,15 +194,55 @@ async fn the_language_of_the_first_piece_is_that_of_the_others() {
         feeder.finish(Ok(all_of_it(Duration::from_secs(3))));
     });
     let first = queue.take().unwrap();
-    assert_eq!(first.piece.language, None);
+    assert_eq!(first.piece.options().language, None);
     hears(first, &queue, "un");
     assert!(ticket.part().await.unwrap().is_ok());
     for _ in 0..2 {
         let next = queue.take().unwrap();
-        assert_eq!(next.piece.language, Language::parse("fr"));
+        assert_eq!(next.piece.options().language, Language::parse("fr"));
         hears(next, &queue, "deux");
     }
     decoder.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_is_told_what_was_said_before_it_where_that_is_asked() {
+    let queue = Queue::new(4);
+    let mut carries = Wanted {
+        carries_text: true,
+        ..wanted(0)
+    };
+    carries.options.prompt = Some("Names.".to_owned());
+    let (mut ticket, mut feeder) = queue.open(flow("a"), carries);
+    let decoder = thread::spawn(move || {
+        for _ in 0..3 {
+            feeder.push(chunk(0, SECOND)).unwrap();
+        }
+        feeder.finish(Ok(all_of_it(Duration::from_secs(3))));
+    });
+    for (prompt, word) in [
+        ("Names.", "one"),
+        ("Names. one", "two"),
+        ("Names. one two", "three"),
+    ] {
+        let task = queue.take().unwrap();
+        assert_eq!(task.piece.options().prompt.as_deref(), Some(prompt));
+        hears(task, &queue, word);
+        assert!(ticket.part().await.unwrap().is_ok());
+    }
+    decoder.join().unwrap();
+}
+
+#[test]
+fn what_was_said_is_kept_as_far_as_the_model_reads_and_forgotten_after_a_doubtful_text() {
+    let queue = Queue::new(1);
+    let (_ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    feeder.push(chunk(0, SECOND)).unwrap();
+    let mut decoded = heard(&queue.take().unwrap(), "é");
+    let said = said_last(&"x".repeat(3000), &decoded);
+    assert!(said.len() <= MOST_SAID_BYTES && said.ends_with("x é"));
+    decoded.fell_back = true;
+    assert_eq!(said_last("before", &decoded), "");
 }
 
 #[tokio::test]

@@ -174,10 +174,12 @@ impl Settings {
         Wanted {
             model: self.model,
             finds_language: self.language.is_none() && self.is_multilingual,
+            carries_text: false,
             options: DecodeOptions {
                 task: Task::Transcribe,
                 language: self.language,
                 prompt: self.prompt.clone(),
+                hotwords: None,
                 temperature: 0.0,
                 words: false,
                 logprobs: self.logprobs,

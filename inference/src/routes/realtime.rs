@@ -103,10 +103,7 @@ async fn admit(
     if time.is_zero() {
         return Err(Error::DeadlineExceeded);
     }
-    let permit = service.admission.admit().await;
-    let permit = permit.ok_or_else(|| Error::QueueFull {
-        retry_after: service.retry_after(),
-    })?;
+    let permit = service.admit(time).await?;
     let admitted = Admitted {
         claims,
         settings,

@@ -111,12 +111,7 @@ async fn serve(
         return Err(Error::DeadlineExceeded);
     }
     // Before the body is read: a full service says so at once.
-    *permit = service.admission.admit().await;
-    if permit.is_none() {
-        return Err(Error::QueueFull {
-            retry_after: service.retry_after(),
-        });
-    }
+    *permit = Some(service.admit(time).await?);
     let deadline = Instant::now() + time;
     let work = work(service, task, &claims, incoming, boundary, deadline, record);
     tokio::time::timeout_at(deadline, work)
@@ -183,6 +178,7 @@ fn transcribe(
         model: model.index(),
         options: asked.options.clone(),
         finds_language: asked.options.language.is_none() && model.backend().is_multilingual(),
+        carries_text: asked.carries_text,
     };
     let (ticket, feeder) = service.pool.queue().open(flow, wanted);
     let streams = asked.stream;

@@ -41,6 +41,30 @@ async fn a_full_service_refuses_at_once_and_says_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn who_would_wait_too_long_is_told_so_at_the_door() {
+    // Less than any run takes.
+    let (service, gate) = Service::fake(&["--max-queue-wait", "0.000001"]).await;
+    // With a state free nobody waits, however long the last run took.
+    for _ in 0..2 {
+        assert_eq!(transcribe(service.address, &form(tone())).await.status, 200);
+        service.until_free().await;
+    }
+    gate.close();
+    let running = submit(&service).await;
+    service.until("running", |l| l["states_busy"] == 1).await;
+    let answer = transcribe(service.address, &form(tone())).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (503, "queue_full".to_owned())
+    );
+    assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
+    gate.open();
+    drop(running);
+    service.until_free().await;
+    service.assert_alive().await;
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_before_or_amid_its_body_frees_the_permit() {
     let (service, _) = Service::fake(&[]).await;
     let (before, body) = begin(&service).await;

@@ -67,6 +67,9 @@ pub(super) struct VerboseTranscription {
     task: String,
     /// The language given or detected, by its English name: `english`.
     language: String,
+    /// How sure the model was of the language, 0 to 1; where it had to find out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    language_probability: Option<f64>,
     /// Length of the audio in seconds.
     duration: f64,
     /// The text.

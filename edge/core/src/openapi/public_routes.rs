@@ -180,6 +180,15 @@ fn form() -> Value {
                 "description": "ISO 639-1; detected where it is not given and the model is multilingual.",
             },
             "prompt": {"type": "string", "description": "Text that guides style and spelling."},
+            "hotwords": {
+                "type": "string", "maxLength": 2048,
+                "description": "Names and terms that are likely to be said, told to the model before every piece.",
+            },
+            "condition_on_previous_text": {
+                "type": "boolean", "default": false,
+                "description": "Each piece of a recording is told what was said before it; pieces come one after the \
+                    other then.",
+            },
             "temperature": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
             "response_format": {
                 "type": "string",

@@ -119,6 +119,7 @@ fn transcript() -> Transcript {
     Transcript {
         task: Task::Transcribe,
         language: Language::ENGLISH,
+        language_probability: Some(0.5),
         duration: 7.5,
         segments: vec![Segment {
             id: 0,

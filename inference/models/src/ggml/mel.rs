@@ -16,15 +16,18 @@ const LOG_FROM_MEL: f64 = LOG_FROM_HERTZ / HERTZ_PER_MEL;
 ///
 /// The same numbers as `librosa.filters.mel(sr=16000, n_fft=400, n_mels=…)`, from which OpenAI
 /// made `mel_filters.npz`: Slaney's scale, and each triangle scaled to constant energy per band.
-pub(crate) struct FilterBank {
-    pub(crate) bands: u32,
-    pub(crate) bins: u32,
-    pub(crate) weights: Vec<f32>,
+pub struct FilterBank {
+    /// Filters.
+    pub bands: u32,
+    /// Frequency bins under each filter: those of a real Fourier transform over 400 samples.
+    pub bins: u32,
+    /// `bands` rows of `bins` weights.
+    pub weights: Vec<f32>,
 }
 
 impl FilterBank {
     /// A bank of `bands` filters up to the Nyquist frequency.
-    pub(crate) fn new(bands: u32) -> Self {
+    pub fn new(bands: u32) -> Self {
         let edges = edges(bands);
         let mut weights = Vec::with_capacity(bands as usize * BINS as usize);
         for edge in edges.windows(3) {
