@@ -476,6 +476,7 @@ async fn where_no_host_may_register_there_is_no_such_route() {
     let edge = Edge::builder().start().await;
     let beats = Beats::new(&edge, edge.signing_secret());
     let now = now_ms();
-    let answer = beats.send(&Beats::of("https://gpu-1.example", now), now / 1000);
-    answer.await.expect_error(404, "not_found");
+    let beat = Beats::of("https://gpu-1.example", now);
+    let answer = beats.send(&beat, now / 1000).await;
+    answer.expect_error(404, "not_found");
 }
