@@ -1,10 +1,9 @@
 //! The way of an admitted request to an inference host and back. Audio never enters wasm.
 
-use edge_core::config::is_model_name;
 use edge_core::error::EdgeError;
 use edge_core::ports::UnixMs;
 use edge_core::scope::Scope;
-use edge_core::upstream::{Choice, Upstreams};
+use edge_core::upstream::{Choice, Upstreams, wanted_models};
 use inference_api::claims::{Claims, Render};
 use wasm_bindgen::JsValue;
 
@@ -123,7 +122,11 @@ fn send(
     let mut upstreams = deployment.upstreams.borrow_mut();
     let is_open = upstreams.are_several() || deployment.settings.registration.is_on();
     let model = if is_open { model() } else { None };
-    let wanted = wanted(model.as_deref(), &key.terms.models, is_open);
+    let wanted = if is_open {
+        wanted_models(model.as_deref(), &key.terms.models)
+    } else {
+        Vec::new()
+    };
     let choice = upstreams.choose(&wanted, &[], now, &mut RuntimeRng);
     let (host, origin, ask) = match choice {
         Some(Choice { id, origin, ask }) => (id, origin, ask),
@@ -144,17 +147,6 @@ fn send(
         glue::set_alternatives(call, &target, &wanted.join(" "), ask);
     }
     Ok(())
-}
-
-/// Names of models of which a host should have one in memory: the one that is asked for, or those that the key is
-/// bound to.
-fn wanted<'a>(model: Option<&'a str>, allowed: &'a [String], is_open: bool) -> Vec<&'a str> {
-    match model {
-        _ if !is_open => Vec::new(),
-        Some(model) if is_model_name(model) => vec![model],
-        _ if allowed.iter().any(|name| name == "*") => Vec::new(),
-        _ => allowed.iter().map(String::as_str).collect(),
-    }
 }
 
 /// Tells the host's record how a request ended.

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 /// For what waits for models to load, twice over, while others transcribe.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 
 /// A short clip of speech.
 fn clip() -> Vec<u8> {
@@ -184,14 +184,14 @@ async fn hosts_that_register_are_replaced_one_after_the_other_and_no_request_fai
     }
     let callers = Callers::start(&edge, &key, 4);
     callers.until_served(8).await;
-    for index in 0..2 {
+    for host in &mut hosts {
         // Its successor is another host, of which nobody was told but by itself.
         let port = Down::new();
         let successor = registered_host(&edge, &port).await;
         until_serving(&successor).await;
-        hosts[index].terminate();
-        hosts[index].ended().await;
-        hosts[index] = successor;
+        host.terminate();
+        host.ended().await;
+        *host = successor;
         callers.until_served(4).await;
     }
     let (served, failed) = callers.stop().await;
@@ -407,8 +407,8 @@ async fn a_heartbeat_that_is_forged_stale_played_again_or_from_elsewhere_is_refu
     let (now, seconds) = (now_ms(), now_ms() / 1000);
     let good = Beats::of(host, now);
 
-    let forger = Beats::new(&edge, &"f".repeat(40));
-    let forged = forger.send(&good, seconds).await;
+    let stranger = Beats::new(&edge, &"f".repeat(40));
+    let forged = stranger.send(&good, seconds).await;
     forged.expect_error(401, "invalid_signature");
     let stale = beats.send(&good, seconds - 70).await;
     stale.expect_error(401, "invalid_signature");

@@ -4,6 +4,8 @@
 //! Each isolate decides by what it has heard itself: every answer of a host says how full it is. With one host
 //! there is nothing to decide.
 
+use inference_api::load::Load;
+use inference_api::model::is_model_name;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{Rng, UnixMs};
@@ -188,9 +190,7 @@ impl Upstreams {
             // A host that has the model but no room would refuse: another one that must load it first is better.
             let suits = |&index: &usize| {
                 let host = &self.hosts[index];
-                let has = |load: &inference_api::load::Load| {
-                    wanted.iter().any(|name| load.has_model(name))
-                };
+                let has = |load: &Load| wanted.iter().any(|name| load.has_model(name));
                 host.load(now).is_some_and(has) && host.spare(now).is_some_and(|spare| spare > 0)
             };
             let suited: Vec<usize> = ready.iter().copied().filter(suits).collect();
@@ -285,6 +285,16 @@ impl Upstreams {
         if let Some(host) = self.hosts.iter_mut().find(|host| host.id == id) {
             act(host);
         }
+    }
+}
+
+/// Names of models of which a host should have one in memory: the one that a request names where the edge can see it,
+/// or those that its key is bound to. None: any host will do.
+pub fn wanted_models<'a>(asked: Option<&'a str>, allowed: &'a [String]) -> Vec<&'a str> {
+    match asked {
+        Some(model) if is_model_name(model) => vec![model],
+        _ if allowed.iter().any(|name| name == "*") => Vec::new(),
+        _ => allowed.iter().map(String::as_str).collect(),
     }
 }
 

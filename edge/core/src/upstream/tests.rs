@@ -150,6 +150,16 @@ fn a_host_that_has_the_model_is_preferred_while_it_has_room() {
 }
 
 #[test]
+fn what_a_request_names_goes_before_what_its_key_is_bound_to() {
+    let allowed = |names: &[&str]| -> Vec<String> { names.iter().map(|&n| n.into()).collect() };
+    let (bound, free) = (allowed(&["tiny", "base"]), allowed(&["*"]));
+    assert_eq!(wanted_models(Some("small"), &bound), ["small"]);
+    assert_eq!(wanted_models(Some("no model!"), &bound), ["tiny", "base"]);
+    assert_eq!(wanted_models(None, &bound), ["tiny", "base"]);
+    assert!(wanted_models(None, &free).is_empty());
+}
+
+#[test]
 fn a_draining_host_gets_nothing_unless_nobody_else_is_there() {
     let mut two = heard(&[("a", "free=9, draining=?1"), ("b", "free=1")]);
     assert!(two.is_draining(0, START));

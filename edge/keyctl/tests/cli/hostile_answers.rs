@@ -24,6 +24,7 @@ const COMMANDS: [&str; 22] = [
     "usage",
     "usage key_1",
     "audit",
+    "hosts",
     "verify wk_live_1",
     "root-keys list",
     "root-keys create --name a --scope admin:*",
