@@ -132,78 +132,49 @@ async fn both_clients_transcribe_in_all_five_formats() {
     }
 }
 
-/// A WAV file of the fixture's words, spoken so often with a pause after each time.
-fn again_and_again(times: usize) -> Vec<u8> {
-    let wav = std::fs::read(environment::repository().join("tests/fixtures/speech.wav")).unwrap();
-    // 16 kHz, mono, 16 bit (scripts/make-e2e-fixtures); a header of 44 bytes, which says how long it is in two places.
-    let (head, words) = wav.split_at(44);
-    let pause = vec![0; 16_000 * 2 * 7 / 10];
-    let sound = [words, &pause].concat().repeat(times);
-    let length = u32::try_from(sound.len()).unwrap();
-    let mut file = head.to_vec();
-    file[4..8].copy_from_slice(&(length + 36).to_le_bytes());
-    file[40..44].copy_from_slice(&length.to_le_bytes());
-    file.extend(sound);
-    file
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_npm_client_iterates_over_the_events_of_a_recording_of_several_pieces() {
-    // Pieces are at most 15 s: this is cut at pauses in three at the least.
-    let recording = again_and_again(16);
-    let seconds = f64::from(u32::try_from(recording.len() - 44).unwrap()) / 32_000.0;
-    assert!(seconds > 31.0, "{seconds} s");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("recording.wav");
-    std::fs::write(&file, recording).unwrap();
-    let service = Service::start().await;
+    // Longer than the longest piece: it is cut in two at the least.
+    let service = Service::start_with(&[("INFERENCE_PIECE_SECONDS", "5")]).await;
+    let (file, words) = speech::sample();
+    let seconds = 7.42;
     let edge = Edge::builder().service(&service).start().await;
     let key = edge.any_key().await;
     let call = json!([{"on": "transcriptions", "file": file, "stream": true}]);
     let results = Client::Node.run(&edge, &key, &call).await;
     let events = ok(&results[0]).as_array().unwrap();
     let of_type = |kind: &str| -> Vec<&Value> {
-        events
-            .iter()
-            .filter(|event| event["type"] == kind)
-            .collect()
+        let events = events.iter();
+        events.filter(|event| event["type"] == kind).collect()
     };
     let (deltas, segments) = (
         of_type("transcript.text.delta"),
         of_type("transcript.text.segment"),
     );
-    assert_eq!(
-        deltas.len() + segments.len() + 1,
-        events.len(),
-        "{events:?}"
-    );
-    assert!(deltas.len() >= 3 && segments.len() >= 3, "{events:?}");
+    let known = deltas.len() + segments.len() + 1;
+    assert_eq!(known, events.len(), "{events:?}");
+    assert!(deltas.len() >= 2 && segments.len() >= 2, "{events:?}");
     let done = events.last().unwrap();
     assert_eq!(done["type"], "transcript.text.done", "{events:?}");
-    assert!(
-        (done["usage"]["seconds"].as_f64().unwrap() - seconds).abs() < 1.5,
-        "{done}"
-    );
-    let said: String = deltas
-        .iter()
-        .filter_map(|delta| delta["delta"].as_str())
-        .collect();
+    let heard = done["usage"]["seconds"].as_f64().unwrap();
+    assert!((heard - seconds).abs() < 1.0, "{done}");
+    let said = deltas.iter().filter_map(|delta| delta["delta"].as_str());
+    let said: String = said.collect();
     let text = done["text"].as_str().unwrap();
     assert_eq!(said.trim(), text.trim());
-    assert!(
-        speech::plain(text).matches("sun is shining").count() >= 12,
-        "{text}"
-    );
+    // Short pieces cost a word here and there; most of them are the sample's.
+    let wanted: Vec<&str> = words.split(' ').collect();
+    let plain = speech::plain(text);
+    let found = wanted
+        .iter()
+        .filter(|word| plain.split(' ').any(|said| said == **word));
+    assert!(found.count() * 5 >= wanted.len() * 4, "{text}");
     let mut before = 0.0;
     for segment in segments {
-        let (start, end) = (
-            segment["start"].as_f64().unwrap(),
-            segment["end"].as_f64().unwrap(),
-        );
-        assert!(
-            before <= start && start <= end && end <= seconds + 1.0,
-            "{segment}"
-        );
+        let time = |name: &str| segment[name].as_f64().unwrap();
+        let (start, end) = (time("start"), time("end"));
+        assert!(before <= start && start <= end, "{segment}");
+        assert!(end <= seconds + 0.5, "{segment}");
         before = start;
     }
 }
