@@ -104,7 +104,7 @@ mod tests {
         accept(Registration::On, &secrets(), &signature, &encoded, NOW)
     }
 
-    fn is_refused(result: Result<Heartbeat, EdgeError>) -> bool {
+    fn is_refused(result: &Result<Heartbeat, EdgeError>) -> bool {
         matches!(result, Err(EdgeError::InvalidSignature(_)))
     }
 
@@ -128,17 +128,17 @@ mod tests {
             url: "https://evil.example".into(),
             ..beat()
         };
-        assert!(is_refused(accept(&good, &other.encode())));
-        assert!(is_refused(accept("", &encoded)));
-        assert!(is_refused(accept(
+        assert!(is_refused(&accept(&good, &other.encode())));
+        assert!(is_refused(&accept("", &encoded)));
+        assert!(is_refused(&accept(
             &sign(PATH, NOW.seconds() - 61),
             &encoded
         )));
         let upload = sign("/v1/audio/transcriptions", NOW.seconds());
-        assert!(is_refused(accept(&upload, &encoded)));
+        assert!(is_refused(&accept(&upload, &encoded)));
         let stranger = Secret::new("x".repeat(32)).unwrap();
         let forged = stranger.sign("POST", PATH, &encoded, NOW.seconds());
-        assert!(is_refused(accept(&forged, &encoded)));
+        assert!(is_refused(&accept(&forged, &encoded)));
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
                 ..beat()
             },
         ] {
-            assert!(is_refused(judged(&wrong, 0)), "{wrong:?}");
+            assert!(is_refused(&judged(&wrong, 0)), "{wrong:?}");
         }
         for url in [
             "http://gpu.example",
