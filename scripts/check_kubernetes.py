@@ -11,7 +11,7 @@ from cloudcoil.models.prometheus_operator import v1 as prometheus_operator
 
 from check_deploy import documents, promql_problem, report, violations
 
-# The oldest that has `preStop.sleep` without a feature gate, and the newest there are schemas of.
+# The oldest that is tested, and the newest there are schemas of.
 KUBERNETES_VERSIONS = ("1.34", "1.37")
 CUSTOM_RESOURCES = {
     ("keda.sh/v1alpha1", "ScaledObject"): keda.ScaledObject,
@@ -164,10 +164,10 @@ class Rendered:
 
     def times_and_sizes(self):
         service, = self.pod["containers"]
-        pause = service["lifecycle"]["preStop"]["sleep"]["seconds"]
-        needed = pause + int(self.settings["INFERENCE_DRAIN_TIMEOUT"]) + FAREWELL_SECONDS
+        drain = int(self.settings["INFERENCE_DRAIN_DELAY"]) + int(self.settings["INFERENCE_DRAIN_TIMEOUT"])
+        needed = drain + FAREWELL_SECONDS
         if self.pod["terminationGracePeriodSeconds"] < needed:
-            yield f"Deployment: terminationGracePeriodSeconds is below pause, drain and farewell: {needed}"
+            yield f"Deployment: terminationGracePeriodSeconds is below delay, drain and farewell: {needed}"
         limit = quantity(service["resources"]["limits"]["memory"])
         if int(self.settings["INFERENCE_MEMORY_MARK_MIB"]) * 2**20 >= limit:
             yield "Deployment: it is killed before it reaches INFERENCE_MEMORY_MARK_MIB"

@@ -242,6 +242,8 @@ async function main() {
   const service = start("inference", process.env.INFERENCE_BIN, ["serve"], {
     INFERENCE_LISTEN: `${HOST}:${inferencePort}`,
     EDGE_SIGNING_SECRETS: secrets.EDGE_SIGNING_SECRETS,
+    // Nobody else is there to send to: it ends as soon as it can.
+    INFERENCE_DRAIN_DELAY: process.env.INFERENCE_DRAIN_DELAY || "0",
     INFERENCE_LOG: process.env.INFERENCE_LOG || "info,whisper_rs=warn",
   });
   const worker = start("edge", "wrangler", [

@@ -3,11 +3,13 @@
 // waits, and one whose caller leaves, whose promises then never settle, leaves nothing behind there.
 import { admitted, failed, forwarded, lookedUp, start } from "./index.js";
 import { forward } from "./forward.js";
+import { findHost, keepListed, LOAD } from "./hosts.js";
 import { connect } from "./realtime.js";
 import { endOf, settle } from "./settle.js";
 import { endsOf } from "./ends.js";
 
 export { Directory } from "./directory.js";
+export { Fleet } from "./fleet.js";
 export { Limiter } from "./limiter.js";
 
 const INTERNAL =
@@ -123,6 +125,9 @@ async function admit(call) {
   }
 }
 
+/** Whether no host is known yet, or the one that was chosen is to be asked first. */
+const isUnsure = ({ outgoing }) => outgoing.ask || outgoing.url === "";
+
 /** Runs a request to its response. */
 async function drive(call) {
   let next = start(call, call.parts, call.start);
@@ -148,11 +153,13 @@ async function drive(call) {
           break;
         case FORWARD:
           if (!call.leased) begin(call);
-          came = await forward(call);
+          keepListed(call);
+          came = (isUnsure(call) ? await findHost(call) : null) ?? (await forward(call));
           break;
         case CONNECT:
           if (!call.leased) begin(call);
-          came = await connect(call);
+          keepListed(call);
+          came = (isUnsure(call) ? await findHost(call) : null) ?? (await connect(call));
           break;
       }
     } catch (error) {
@@ -168,7 +175,7 @@ async function drive(call) {
         break;
       case FORWARD:
       case CONNECT:
-        next = forwarded(call, came, call.outgoing.host, Date.now());
+        next = forwarded(call, came, call.outgoing.host, call.upstream?.headers.get(LOAD) ?? "", Date.now());
         break;
       default:
         next = admitted(call, call.ticket, came, call.configured, Date.now());

@@ -7,6 +7,8 @@ export const STRANGER = 2;
 export const GONE = 3;
 /** A realtime session has begun (realtime.js). */
 export const UPGRADED = 4;
+/** There is no host to send it to (hosts.js). */
+export const NOBODY = 5;
 
 /**
  * Sends the request that `call.outgoing` describes. No byte of the body is read here. The caller's leaving

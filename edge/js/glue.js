@@ -6,12 +6,14 @@ let limitNames = [];
 let toUpstream = [];
 let toCaller = [];
 let logAll = true;
+let hostsRegister = false;
 
-export function setUp(limits, upstream, caller, all) {
+export function setUp(limits, upstream, caller, all, register) {
   limitNames = limits.split("\n");
   toUpstream = upstream.split("\n");
   toCaller = caller.split("\n");
   logAll = all;
+  hostsRegister = register;
 }
 
 /** All settings: the variables and secrets, which are strings, as JSON. Bindings are objects. */
@@ -75,9 +77,45 @@ export function header(call, name) {
   return call.request.headers.get(name) ?? "";
 }
 
-/** The next step: send this to a host. */
+/** The next step: send this to a host. `url` is empty where none is known. */
 export function setOutgoing(call, url, claims, signature, timeoutMs, host) {
-  call.outgoing = { url, claims, signature, timeoutMs, host, passing: toUpstream };
+  call.outgoing = {
+    url,
+    claims,
+    signature,
+    timeoutMs,
+    host,
+    passing: toUpstream,
+    // What only matters where there are several hosts (hosts.js).
+    hostsRegister,
+    target: "",
+    wanted: "",
+    ask: false,
+    tried: [],
+  };
+}
+
+/**
+ * What must be known of a request that may go to another host: path and query, models it wants, and whether the
+ * host that was chosen is to be asked first.
+ */
+export function setAlternatives(call, target, wanted, ask) {
+  call.outgoing.target = target;
+  call.outgoing.wanted = wanted;
+  call.outgoing.ask = ask;
+}
+
+/** Another host for the same request. */
+export function setHost(call, host, origin, ask) {
+  call.outgoing.host = host;
+  call.outgoing.url = origin + call.outgoing.target;
+  call.outgoing.ask = ask;
+}
+
+/** A host's statement of itself: signature and claims, a line each. */
+export function statement(call) {
+  const { headers } = call.request;
+  return `${headers.get("x-edge-signature") ?? ""}\n${headers.get("x-edge-claims") ?? ""}`;
 }
 
 export function setPacked(call, packed) {

@@ -1,6 +1,7 @@
 // A realtime session: a WebSocket with the caller, one with a host, and every message passed on as it comes.
 // Of what the host says only the ends of utterances are looked at: what they were accounted for is charged.
 import { FAILED, GONE, STRANGER, TIMED_OUT, UPGRADED } from "./forward.js";
+import { another } from "./hosts.js";
 
 /** How long a host may take to answer, in milliseconds. */
 const HANDSHAKE_MS = 15_000;
@@ -18,8 +19,23 @@ const NO_CODE = 1005;
 const ABNORMAL = 1006;
 const SERVER_ERROR = 1011;
 
-/** Opens a session with the host that `call.outgoing` names. The caller's end of it stays on `call.session`. */
+/** Statuses and outcomes after which another host may be asked for the session: nothing has begun. */
+const UNSERVED = [FAILED, TIMED_OUT, STRANGER, 503];
+
+/** Opens a session, with another host if the first can't serve it. The caller's end of it stays on `call.session`. */
 export async function connect(call) {
+  const outcome = await open(call);
+  if (UNSERVED.includes(outcome) && another(call, outcome)) {
+    call.upstream?.body?.cancel().catch(() => {});
+    call.upstream = null;
+    call.cause = "";
+    return open(call);
+  }
+  return outcome;
+}
+
+/** Asks the host that `call.outgoing` names for a session. */
+async function open(call) {
   const { url, claims, signature, timeoutMs } = call.outgoing;
   const headers = {
     upgrade: "websocket",

@@ -23,8 +23,8 @@ use crate::clock::RuntimeRng;
 use crate::deployment::Deployment;
 use crate::glue::{self, Call, UrlSearchParams, thrown};
 use crate::ports::Runtime;
-use crate::reply;
 use crate::router::Parts;
+use crate::{hosts, reply};
 
 /// Answers an administrator's request with the promise of a response.
 ///
@@ -152,6 +152,11 @@ async fn answer_to(
             may(AdminScope::Audit)?;
             only(method, "GET")?;
             answer(call, 200, &admin.audit(&audit_filter(&query)).await?)
+        }
+        ["admin", "hosts"] => {
+            may(AdminScope::Hosts)?;
+            only(method, "GET")?;
+            answer(call, 200, &hosts::list(call, deployment).await?)
         }
         _ => Err(EdgeError::UnknownRoute),
     }

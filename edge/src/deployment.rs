@@ -122,6 +122,7 @@ pub(crate) fn deployment(call: &Call) -> Result<Rc<Deployment>, EdgeError> {
             &TO_UPSTREAM.join("\n"),
             &TO_CALLER.join("\n"),
             settings.log == LogLevel::Requests,
+            settings.registration.is_on(),
         );
         let deployment = Rc::new(Deployment {
             upstreams: RefCell::new(Upstreams::new(&settings.inference_urls)),

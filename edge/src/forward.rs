@@ -3,11 +3,14 @@
 use edge_core::error::EdgeError;
 use edge_core::ports::UnixMs;
 use edge_core::scope::Scope;
+use edge_core::upstream::{Choice, Upstreams, wanted_models};
 use inference_api::claims::{Claims, Render};
 use wasm_bindgen::JsValue;
 
+use crate::clock::RuntimeRng;
 use crate::deployment::{Deployment, KnownKey};
 use crate::glue::{self, Call, UrlSearchParams};
+use crate::router::Parts;
 
 /// What `js/forward.js` says when there was no answer of the service.
 const FAILED: u16 = 0;
@@ -16,11 +19,14 @@ const STRANGER: u16 = 2;
 const GONE: u16 = 3;
 /// What `js/realtime.js` says when there is a session.
 const UPGRADED: u16 = 4;
+/// What `js/hosts.js` says when there is no host.
+const NOBODY: u16 = 5;
 
 /// What of a session's query the host is to know; the rest stays.
 const OF_QUERY: [&str; 2] = ["intent", "model"];
 
-/// An upload to a host. It is sent once: a body that streams can't be sent again.
+/// An upload to a host. It is sent once: a body that streams can't be sent again. So the host is asked first if
+/// nothing was heard of it.
 pub(crate) fn prepare(
     call: &Call,
     deployment: &Deployment,
@@ -32,11 +38,20 @@ pub(crate) fn prepare(
         Scope::Translate => "/v1/audio/translations",
         _ => "/v1/audio/transcriptions",
     };
-    let request = ("POST", path, "");
-    sign(call, deployment, key, scope, request, now)
+    let request = Request {
+        method: "POST",
+        path,
+        query: String::new(),
+        scope,
+        model: || {
+            let parts = call.parts();
+            UrlSearchParams::new(Parts::read(&parts).query).get("model")
+        },
+    };
+    send(call, deployment, key, request, now)
 }
 
-/// A realtime session with a host.
+/// A realtime session with a host. Where the first can't serve it, another one is asked.
 pub(crate) fn prepare_session(
     call: &Call,
     deployment: &Deployment,
@@ -49,20 +64,41 @@ pub(crate) fn prepare_session(
         let value = js_sys::encode_uri_component(&asked.get(name)?);
         Some(format!("{name}={value}", value = String::from(value)))
     });
-    let query = known.collect::<Vec<_>>().join("&");
-    let request = ("GET", "/v1/realtime", query.as_str());
-    sign(call, deployment, key, Scope::Transcribe, request, now)
+    let request = Request {
+        method: "GET",
+        path: "/v1/realtime",
+        query: known.collect::<Vec<_>>().join("&"),
+        scope: Scope::Transcribe,
+        model: || asked.get("model"),
+    };
+    send(call, deployment, key, request, now)
 }
 
-/// Chooses a host and signs what goes to it: method, path and query.
-fn sign(
+/// What goes to a host.
+struct Request<M> {
+    method: &'static str,
+    path: &'static str,
+    query: String,
+    scope: Scope,
+    /// The model that it names, as far as the edge can know: the form of an upload it does not read.
+    model: M,
+}
+
+/// Signs a request and chooses a host for it.
+fn send(
     call: &Call,
     deployment: &Deployment,
     key: &KnownKey,
-    scope: Scope,
-    (method, path, query): (&str, &str, &str),
+    request: Request<impl FnOnce() -> Option<String>>,
     now: UnixMs,
 ) -> Result<(), EdgeError> {
+    let Request {
+        method,
+        path,
+        query,
+        scope,
+        model,
+    } = request;
     let settings = &deployment.settings;
     let timeout_ms = settings.request_timeout_seconds.saturating_mul(1000);
     let claims = Claims {
@@ -82,16 +118,52 @@ fn sign(
         .first()
         .ok_or_else(|| EdgeError::Misconfigured("no signing secret".to_owned()))?;
     let signature = signer.sign(method, path, &claims, now.seconds());
-    let (host, url) = {
-        let mut upstreams = deployment.upstreams.borrow_mut();
-        let (index, origin) = upstreams
-            .choose(now)
-            .ok_or(EdgeError::UpstreamUnavailable)?;
-        let mark = if query.is_empty() { "" } else { "?" };
-        (index, format!("{origin}{path}{mark}{query}"))
+    let mark = if query.is_empty() { "" } else { "?" };
+    let mut upstreams = deployment.upstreams.borrow_mut();
+    let is_open = upstreams.are_several() || deployment.settings.registration.is_on();
+    let model = if is_open { model() } else { None };
+    let wanted = if is_open {
+        wanted_models(model.as_deref(), &key.terms.models)
+    } else {
+        Vec::new()
     };
-    glue::set_outgoing(call, &url, &claims, &signature, timeout_ms, host);
+    let choice = upstreams.choose(&wanted, &[], now, &mut RuntimeRng);
+    let (host, origin, ask) = match choice {
+        Some(Choice { id, origin, ask }) => (id, origin, ask),
+        // None is known yet: the list of those that registered is read first.
+        None if is_open => (0, "", false),
+        None => return Err(EdgeError::UpstreamUnavailable),
+    };
+    if origin.is_empty() {
+        glue::set_outgoing(call, "", &claims, &signature, timeout_ms, host);
+    } else {
+        let url = format!("{origin}{path}{mark}{query}");
+        glue::set_outgoing(call, &url, &claims, &signature, timeout_ms, host);
+    }
+    if is_open {
+        let target = format!("{path}{mark}{query}");
+        // A session can go to another host when this one fails.
+        let ask = ask && method == "POST";
+        glue::set_alternatives(call, &target, &wanted.join(" "), ask);
+    }
     Ok(())
+}
+
+/// Tells the host's record how a request ended.
+pub(crate) fn note(upstreams: &mut Upstreams, host: u32, outcome: u16, load: &str, now: UnixMs) {
+    match outcome {
+        // No host was asked, or it was not asked to its end.
+        NOBODY => {}
+        GONE => upstreams.let_go(host),
+        FAILED | TIMED_OUT | STRANGER => upstreams.unreachable(host, now),
+        // Full (503) and too late for the caller (504) are no faults of the host.
+        503 | 504 | UPGRADED | 200 | 400 | 403 | 404 | 408 | 413 | 415 | 429 => {
+            upstreams.answered(host, load, now);
+        }
+        500..=599 => upstreams.faulted(host, load, now),
+        // It refuses the edge, or is of another version: no request will fare better.
+        _ => upstreams.unreachable(host, now),
+    }
 }
 
 /// What passes to the caller: every answer that is about his request. What is the edge's own fault (a
@@ -99,31 +171,26 @@ fn sign(
 pub(crate) fn judge(
     call: &Call,
     deployment: &Deployment,
-    host: usize,
+    host: u32,
     status: u16,
+    load: &str,
     now: UnixMs,
 ) -> Result<JsValue, EdgeError> {
-    let mut upstreams = deployment.upstreams.borrow_mut();
+    note(
+        &mut deployment.upstreams.borrow_mut(),
+        host,
+        status,
+        load,
+        now,
+    );
     match status {
-        FAILED | STRANGER => {
-            upstreams.failed(host, now);
-            Err(EdgeError::UpstreamFailed(call.cause()))
-        }
-        TIMED_OUT => {
-            upstreams.failed(host, now);
-            Err(EdgeError::UpstreamTimeout)
-        }
-        UPGRADED => {
-            upstreams.answered(host);
-            Ok(glue::upgrade(call))
-        }
-        // Says nothing about the host.
+        FAILED | STRANGER => Err(EdgeError::UpstreamFailed(call.cause())),
+        TIMED_OUT => Err(EdgeError::UpstreamTimeout),
+        NOBODY => Err(EdgeError::UpstreamUnavailable),
+        UPGRADED => Ok(glue::upgrade(call)),
         GONE => Err(EdgeError::CallerGone),
         // 404 is `model_not_found`.
-        200 | 400 | 403 | 404 | 408 | 413 | 415 | 429 | 500..=504 => {
-            upstreams.answered(host);
-            Ok(glue::relay(call))
-        }
+        200 | 400 | 403 | 404 | 408 | 413 | 415 | 429 | 500..=504 => Ok(glue::relay(call)),
         _ => {
             glue::drop_upstream(call);
             Err(EdgeError::UpstreamFailed(call.cause()))

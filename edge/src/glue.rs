@@ -21,7 +21,7 @@ pub(crate) use static_strings;
 #[wasm_bindgen(module = "/js/glue.js")]
 extern "C" {
     #[wasm_bindgen(js_name = setUp)]
-    pub fn set_up(limits: &str, upstream: &str, caller: &str, log_all: bool);
+    pub fn set_up(limits: &str, upstream: &str, caller: &str, log_all: bool, registering: bool);
     pub fn settings(call: &Call) -> String;
     #[wasm_bindgen(js_name = setRoute)]
     pub fn set_route(call: &Call, route: &JsString);
@@ -55,8 +55,13 @@ extern "C" {
         claims: &str,
         signature: &str,
         timeout_ms: u32,
-        host: usize,
+        host: u32,
     );
+    #[wasm_bindgen(js_name = setAlternatives)]
+    pub fn set_alternatives(call: &Call, target: &str, wanted: &str, ask: bool);
+    #[wasm_bindgen(js_name = setHost)]
+    pub fn set_host(call: &Call, host: u32, origin: &str, ask: bool);
+    pub fn statement(call: &Call) -> String;
     #[wasm_bindgen(js_name = setPacked)]
     pub fn set_packed(call: &Call, packed: &str);
 
@@ -104,6 +109,15 @@ extern "C" {
     pub fn cause(this: &Call) -> String;
     #[wasm_bindgen(method, getter)]
     pub fn record(this: &Call) -> JsString;
+    #[wasm_bindgen(method, getter)]
+    pub fn outgoing(this: &Call) -> Outgoing;
+
+    /// What goes to a host.
+    pub type Outgoing;
+
+    /// Names of models, separated by spaces.
+    #[wasm_bindgen(method, getter)]
+    pub fn wanted(this: &Outgoing) -> String;
 }
 
 #[wasm_bindgen]

@@ -9,6 +9,7 @@ mod database;
 mod deployment;
 mod forward;
 mod glue;
+pub mod hosts;
 mod key_store;
 mod limiter_client;
 pub mod limiter_do;

@@ -61,6 +61,8 @@ pub(crate) enum Route<'a> {
     Document,
     Reference,
     Admin,
+    /// What a host says of itself.
+    Heartbeat,
     /// A browser's question before a request (CORS).
     Preflight,
     #[cfg(feature = "test-routes")]
@@ -80,6 +82,7 @@ static_strings! {
     USAGE = "usage";
     PREFLIGHT = "preflight";
     ADMIN = "admin";
+    HEARTBEAT = "heartbeat";
     OTHER = "other";
 }
 
@@ -96,6 +99,7 @@ impl<'a> Route<'a> {
             "/healthz" => return Self::Health,
             "/openapi.json" => return Self::Document,
             "/docs" => return Self::Reference,
+            inference_api::heartbeat::PATH => return Self::Heartbeat,
             _ => {}
         }
         #[cfg(feature = "test-routes")]
@@ -120,7 +124,7 @@ impl<'a> Route<'a> {
     /// The methods it has; empty where it judges them itself.
     pub(crate) const fn methods(self) -> &'static str {
         match self {
-            Self::Audio(_) => "POST",
+            Self::Audio(_) | Self::Heartbeat => "POST",
             Self::Realtime
             | Self::Models
             | Self::Model(_)
@@ -151,6 +155,7 @@ impl<'a> Route<'a> {
             Self::Document => &DOCUMENT,
             Self::Reference => &REFERENCE,
             Self::Admin => &ADMIN,
+            Self::Heartbeat => &HEARTBEAT,
             _ => &OTHER,
         }
         .with(|name| glue::set_route(call, name));

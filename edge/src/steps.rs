@@ -26,7 +26,7 @@ use crate::deployment::{Deployment, Errand, KnownKey, deployment};
 use crate::glue::{self, Call};
 use crate::limiter_client::Word;
 use crate::router::{Parts, Route};
-use crate::{admin, forward, limiter_client, models, reply};
+use crate::{admin, forward, hosts, limiter_client, models, reply};
 
 /// How long a plan is kept in memory, in milliseconds: with KV's own spread, within a minute.
 const PLAN_MS: u64 = 30_000;
@@ -78,6 +78,7 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
             Route::Document => Ok(Next::Done(reply::document(call))),
             Route::Reference => Ok(Next::Done(reply::reference(call))),
             Route::Admin => Ok(Next::Done(admin::handle(call, &deployment, &parts))),
+            Route::Heartbeat => Ok(Next::Done(hosts::heartbeat(call, &deployment))),
             Route::Preflight => Ok(Next::Done(reply::preflight(call))),
             Route::Unknown => Err(EdgeError::UnknownRoute),
             #[cfg(feature = "test-routes")]
@@ -225,11 +226,11 @@ fn run(
     }
 }
 
-/// After [`Step::Forward`] or [`Step::Connect`]: the host's status, or why there is none.
+/// After [`Step::Forward`] or [`Step::Connect`]: the host's status, or why there is none; what it says of its load.
 #[wasm_bindgen]
-pub fn forwarded(call: &Call, outcome: u16, host: usize, now: f64) -> JsValue {
+pub fn forwarded(call: &Call, outcome: u16, host: u32, load: &str, now: f64) -> JsValue {
     let outcome = deployment(call)
-        .and_then(|deployment| forward::judge(call, &deployment, host, outcome, unix_ms(now)))
+        .and_then(|deployment| forward::judge(call, &deployment, host, outcome, load, unix_ms(now)))
         .map(Next::Done);
     settle(call, outcome)
 }

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use inference_api::heartbeat::EVERY_MS;
+use inference_api::origin::is_origin;
 use inference_api::signature::{Secret, SecretError};
 
 /// Most bytes a file may be allowed to have: what Cloudflare lets through on its common plans.
@@ -186,6 +188,25 @@ pub struct Config {
         default_value = "info"
     )]
     pub log: String,
+
+    /// After SIGTERM or SIGINT, how long the service goes on taking requests while it says, by its readiness, with
+    /// every answer and by heartbeat, that it is being replaced; in seconds. Shorter than 10 and an edge may still
+    /// send to it. 0 where nothing else is there to send to.
+    #[arg(long, env = "INFERENCE_DRAIN_DELAY", value_name = "SECONDS", default_value = "10", value_parser = seconds_or_none)]
+    pub drain_delay: Duration,
+
+    /// Address of the edge, to which the service says every few seconds that it is there; needs `--public-url`.
+    /// If not given, the edge must be told of it (INFERENCE_URLS).
+    #[arg(long, env = "INFERENCE_EDGE_URL", value_name = "URL", value_parser = origin)]
+    pub edge_url: Option<String>,
+
+    /// Where the edge reaches this service: `https://` and a host, and a port if it is another than 443.
+    #[arg(long, env = "INFERENCE_PUBLIC_URL", value_name = "URL", value_parser = origin)]
+    pub public_url: Option<String>,
+
+    /// Longest time between two heartbeats, in seconds. After three that did not come the edge forgets the service.
+    #[arg(long, env = "INFERENCE_HEARTBEAT_INTERVAL", value_name = "SECONDS", default_value = "3", value_parser = interval)]
+    pub heartbeat_interval: Duration,
 }
 
 /// Whether the encoder's window is fitted to short clips.
@@ -240,6 +261,31 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
 }
 
+fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    if text.parse() == Ok(0.0) {
+        return Ok(Duration::ZERO);
+    }
+    seconds(text)
+}
+
+/// An origin, in the form in which it is compared.
+fn origin(text: &str) -> Result<String, String> {
+    let origin = text.trim().trim_end_matches('/').to_ascii_lowercase();
+    if is_origin(&origin) {
+        Ok(origin)
+    } else {
+        Err("must be an origin: https://host[:port]".to_owned())
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = seconds(text)?;
+    let in_bounds = u32::try_from(interval.as_millis()).is_ok_and(|ms| EVERY_MS.contains(&ms));
+    in_bounds
+        .then_some(interval)
+        .ok_or_else(|| "must be within 0.2 and 60".to_owned())
+}
+
 fn piece(text: &str) -> Result<Duration, String> {
     let piece = seconds(text)?;
     if (SHORTEST_PIECE..=LONGEST_PIECE).contains(&piece) {
@@ -264,6 +310,11 @@ pub enum ConfigError {
     /// Nothing to serve.
     #[error("no model is named")]
     NoModel,
+    /// A heartbeat says where the service is, to somebody, and is signed.
+    #[error(
+        "--edge-url and --public-url need each other, and EDGE_SIGNING_SECRETS to sign heartbeats with"
+    )]
+    HalfRegistered,
 }
 
 impl Config {
@@ -277,6 +328,13 @@ impl Config {
         }
         if self.model.iter().all(|m| m.trim().is_empty()) {
             return Err(ConfigError::NoModel);
+        }
+        let registers = self.edge_url.is_some() || self.public_url.is_some();
+        let can = self.edge_url.is_some()
+            && self.public_url.is_some()
+            && self.edge_signing_secrets.is_some();
+        if registers && !can {
+            return Err(ConfigError::HalfRegistered);
         }
         Ok(())
     }
@@ -336,6 +394,26 @@ mod tests {
     }
 
     #[test]
+    fn a_service_registers_with_an_edge_an_address_and_a_secret_or_not_at_all() {
+        let secret = "s".repeat(32);
+        let with = |args: &[&str]| {
+            let signed = ["--edge-signing-secrets", &secret];
+            parse(&[&signed, args].concat()).check()
+        };
+        let edge = ["--edge-url", "https://Edge.example/"];
+        let own = ["--public-url", "https://gpu-1.example"];
+        assert_eq!(with(&[edge, own].concat()), Ok(()));
+        assert_eq!(parse(&edge).edge_url.unwrap(), "https://edge.example");
+        for half in [&edge[..], &own] {
+            assert_eq!(with(half), Err(ConfigError::HalfRegistered));
+        }
+        let mut unsigned = parse(&[&edge[..], &own, &["--dev-insecure"]].concat());
+        unsigned.edge_signing_secrets = None;
+        assert_eq!(unsigned.check(), Err(ConfigError::HalfRegistered));
+        assert_eq!(parse(&["--drain-delay", "0"]).drain_delay, Duration::ZERO);
+    }
+
+    #[test]
     fn secrets_are_not_printed() {
         let secret = "s3cr3t".repeat(8);
         let config = parse(&["--edge-signing-secrets", &secret]);
@@ -354,6 +432,12 @@ mod tests {
             ["--max-audio-seconds", "inf"],
             ["--piece-seconds", "4"],
             ["--piece-seconds", "29"],
+            ["--drain-delay", "-1"],
+            ["--drain-delay", "NaN"],
+            ["--edge-url", "https://edge.example/path"],
+            ["--public-url", "gpu-1.example"],
+            ["--heartbeat-interval", "0.1"],
+            ["--heartbeat-interval", "61"],
             ["--edge-signing-secrets", "short"],
         ] {
             assert!(

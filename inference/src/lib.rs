@@ -12,6 +12,7 @@ pub mod backend;
 pub mod config;
 mod error;
 mod form;
+mod heartbeat;
 mod pool;
 mod queue;
 mod realtime;

@@ -99,6 +99,11 @@ impl Registry {
         self.models.iter().find(|m| m.is_allowed_by(claims))
     }
 
+    /// The full names of the models in memory, in order.
+    pub(crate) fn loaded(&self) -> Vec<String> {
+        self.models.iter().map(|model| model.id.clone()).collect()
+    }
+
     pub(crate) fn backends(&self) -> Vec<Arc<dyn Backend>> {
         self.models.iter().map(|m| Arc::clone(&m.backend)).collect()
     }

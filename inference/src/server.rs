@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::whisper::{Whisper, WhisperSettings};
 use crate::backend::{BackendError, LoadedModel};
 use crate::config::{Config, ConfigError};
+use crate::heartbeat::Heart;
 use crate::routes::router;
 use crate::service::{CountedConnection, Ear, Service};
 
@@ -56,6 +57,9 @@ pub enum ServerError {
         /// What the system says.
         cause: io::Error,
     },
+    /// The thread of the heartbeats can't be started.
+    #[error("can't start the heartbeats: {0}")]
+    Heart(io::Error),
     /// The address file can't be written.
     #[error("can't write the address file: {0}")]
     AddressFile(io::Error),
@@ -67,7 +71,9 @@ pub struct Server {
     address: SocketAddr,
     service: Arc<Service>,
     settings: ConnectionSettings,
+    drain_delay: Duration,
     drain_timeout: Duration,
+    heart: Option<Heart>,
 }
 
 #[derive(Clone, Copy)]
@@ -113,16 +119,20 @@ impl Server {
             address: config.listen,
             cause,
         })?;
+        let service = Arc::new(Service::new(config, models, ear)?);
+        let heart = Heart::start(config, &service).map_err(ServerError::Heart)?;
         let server = Self {
             listener,
             address,
-            service: Arc::new(Service::new(config, models, ear)?),
+            service,
             settings: ConnectionSettings {
                 header_timeout: config.header_timeout,
                 stall_timeout: config.stall_timeout,
                 max_connections: config.max_connections,
             },
+            drain_delay: config.drain_delay,
             drain_timeout: config.drain_timeout,
+            heart,
         };
         if let Some(path) = &config.address_file {
             write_atomically(path, &address.to_string()).map_err(ServerError::AddressFile)?;
@@ -137,8 +147,10 @@ impl Server {
         self.address
     }
 
-    /// Serves until `shutdown` ends, then finishes what is in flight within the drain's time.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    /// Serves until `shutdown` ends. Then it says that it is being replaced and goes on serving for a while, then
+    /// refuses what is new and finishes what is in flight within the drain's time.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        let heart = self.heart.take();
         let router = router(Arc::clone(&self.service));
         let connections = Connections::new();
         let accept = async {
@@ -148,7 +160,11 @@ impl Server {
         };
         let drained = async {
             shutdown.await;
-            // Not ready from this moment; those who ask are still answered until the work is done.
+            // Not ready from this moment; whoever has not heard of it yet is served all the same.
+            self.service.leave();
+            heart.iter().for_each(Heart::changed);
+            tracing::info!(load = ?self.service.load(), "leaving");
+            tokio::time::sleep(self.drain_delay).await;
             self.service.drain();
             tracing::info!(load = ?self.service.load(), "draining");
             timeout(self.drain_timeout, self.service.admission.idle()).await
@@ -158,6 +174,9 @@ impl Server {
             drained = drained => drained.is_ok(),
         };
         drop(self.listener);
+        if let Some(heart) = heart {
+            heart.stop().await;
+        }
         let left = timeout(FAREWELL, connections.shutdown()).await.is_ok();
         tracing::info!(in_time, all_connections_closed = left, "stopped");
     }

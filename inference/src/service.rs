@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use inference_api::load::Load;
+use inference_api::model::ALIAS_OF_DEFAULT;
 use inference_audio::Limits;
 use inference_audio::chunks::Voice;
 use serde::Serialize;
@@ -44,6 +46,11 @@ pub(crate) struct Service {
     pub(crate) realtime_idle_timeout: Duration,
     pub(crate) connections: AtomicUsize,
     memory_mark: u64,
+    /// The model that `whisper-1` means.
+    default_model: String,
+    /// It is being replaced: it asks for no further requests, and goes on taking them for a while.
+    leaving: CancellationToken,
+    /// It takes nothing on any more.
     draining: CancellationToken,
 }
 
@@ -100,13 +107,27 @@ impl Service {
             realtime_idle_timeout: config.realtime_idle_timeout,
             connections: AtomicUsize::new(0),
             memory_mark: config.memory_mark_mib * 1024 * 1024,
+            default_model: config.model.first().cloned().unwrap_or_default(),
+            leaving: CancellationToken::new(),
             draining: CancellationToken::new(),
         })
     }
 
+    /// From now on the service says that it is being replaced, to whoever asks and with every answer; what comes
+    /// all the same it takes.
+    pub(crate) fn leave(&self) {
+        self.leaving.cancel();
+    }
+
     /// From now on the service is not ready and takes nothing on.
     pub(crate) fn drain(&self) {
+        self.leaving.cancel();
         self.draining.cancel();
+    }
+
+    /// Whether it is being replaced.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.is_cancelled()
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -120,7 +141,7 @@ impl Service {
 
     /// Why the service should get no further requests, if so.
     pub(crate) fn unready(&self) -> Option<&'static str> {
-        if self.is_draining() {
+        if self.is_leaving() {
             Some("draining")
         } else if self.memory_mark > 0 && resident_bytes() > self.memory_mark {
             Some("above the memory mark")
@@ -172,7 +193,27 @@ impl Service {
             states_busy: queue.running,
             states_total: self.pool.threads(),
             queue_ms: u64::try_from(self.expected_wait().as_millis()).unwrap_or(u64::MAX),
-            draining: self.is_draining(),
+            draining: self.is_leaving(),
+        }
+    }
+
+    /// The same for the edge, in one header. Above its memory mark the service has no room for anybody.
+    pub(crate) fn load_header(&self) -> Load {
+        let fits = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let mut models = self.registry.loaded();
+        if models.contains(&self.default_model) {
+            models.push(ALIAS_OF_DEFAULT.to_owned());
+        }
+        let draining = self.is_leaving();
+        let free = match self.unready() {
+            Some(_) if !draining => 0,
+            _ => fits(self.admission.free()),
+        };
+        Load {
+            free,
+            queue_ms: u32::try_from(self.expected_wait().as_millis()).unwrap_or(u32::MAX),
+            draining,
+            models,
         }
     }
 

@@ -1,7 +1,7 @@
 // The official npm client, with nothing changed but what OPENAI_BASE_URL and OPENAI_API_KEY say.
 //
 // argv[2]: a JSON list of calls {"on":"transcriptions"|"translations", "file", …} or {"on":"models"};
-// what else a call says goes to the client as it is. Prints the list of results: {"ok":…} or {"error":…}.
+// what else a call says goes to the client as it is; of one with "stream" all events are listed. Prints the list of results: {"ok":…} or {"error":…}.
 import { createReadStream } from "node:fs";
 import OpenAI from "openai";
 
@@ -9,7 +9,11 @@ const client = new OpenAI();
 
 async function run({ on, file, ...rest }) {
   if (on === "models") return (await client.models.list()).data.map((model) => model.id);
-  return client.audio[on].create({ file: createReadStream(file), model: "whisper-1", ...rest });
+  const answer = await client.audio[on].create({ file: createReadStream(file), model: "whisper-1", ...rest });
+  if (!rest.stream) return answer;
+  const events = [];
+  for await (const event of answer) events.push(event);
+  return events;
 }
 
 const results = [];

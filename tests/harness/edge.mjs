@@ -36,7 +36,7 @@ const worker = (index) => ({
   kvNamespaces: { KEYS: "keys" },
   d1Databases: { DB: "db" },
   durableObjects: Object.fromEntries(
-    [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"]].map(([name, className]) => [
+    [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"], ["FLEET", "Fleet"]].map(([name, className]) => [
       name,
       { className, useSQLite: true, ...(index > 0 && { scriptName: "edge-0" }) },
     ]),

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -123,6 +123,20 @@ impl Process {
     pub fn tell(&mut self, line: &str) {
         let written = writeln!(self.stdin, "{line}").and_then(|()| self.stdin.flush());
         written.unwrap_or_else(|error| panic!("{}: {error}:\n{}", self.name, self.log.tail()));
+    }
+
+    /// Asks the process itself to end (SIGTERM).
+    pub fn terminate(&self) {
+        if let Some(process) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let sent = kill_process(process, Signal::TERM);
+            sent.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        }
+    }
+
+    /// Waits until it has ended: until its stdout is closed. It must not have said anything there.
+    pub async fn ended(&mut self) {
+        let line = within(self.name, self.stdout.recv()).await;
+        assert_eq!(line, None, "{} speaks", self.name);
     }
 
     /// Kills the whole group, at once and without a chance to put things in order (SIGKILL).

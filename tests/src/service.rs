@@ -14,6 +14,8 @@ use crate::{environment, within};
 /// How often it is looked whether the service is ready.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+const SECRETS: &str = "EDGE_SIGNING_SECRETS";
+
 /// A running service. When it is dropped it ends, and its log must not hold its secret.
 #[derive(Debug)]
 pub struct Service {
@@ -34,7 +36,11 @@ impl Service {
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder: {error}"));
         let address_file = folder.path().join("address");
-        let signing_secret = random_secret("signing_");
+        let given = settings.iter().find(|(name, _)| *name == SECRETS);
+        let signing_secret = given.map_or_else(
+            || random_secret("signing_"),
+            |(_, secret)| (*secret).to_owned(),
+        );
         let log = Log::default();
         let mut command = Command::new("sh");
         command
@@ -45,7 +51,8 @@ impl Service {
             .env("INFERENCE_ADDRESS_FILE", &address_file)
             .env("INFERENCE_SPOOL_DIR", folder.path())
             .env("WHISPER_MODELS_DIR", environment::models())
-            .env("EDGE_SIGNING_SECRETS", &signing_secret)
+            .env(SECRETS, &signing_secret)
+            .env("NO_PROXY", "127.0.0.1")
             // Whisper tells much of its loading, and nothing of the requests.
             .env("INFERENCE_LOG", "info,whisper_rs=warn")
             .envs(settings.iter().copied());
@@ -72,6 +79,16 @@ impl Service {
     /// The secret that the edge must sign with.
     pub fn signing_secret(&self) -> &str {
         &self.signing_secret
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub fn terminate(&self) {
+        self.process.terminate();
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) {
+        self.process.ended().await;
     }
 
     /// Kills it (SIGKILL).

@@ -178,6 +178,13 @@ fn routes_of_the_rest() -> Vec<Route> {
         ),
         Route("/admin/usage", Root("admin:usage"), vec![get()]),
         Route("/admin/audit", Root("admin:audit"), vec![get()]),
+        Route("/admin/hosts", Root("admin:hosts"), vec![get()]),
+        // Where no host may register itself; tests/fleet.rs has a deployment where they may.
+        Route(
+            "/fleet/heartbeat",
+            Need::Nothing,
+            vec![(Method::POST, Value::Null, Err((404, "not_found")))],
+        ),
     ]
 }
 
@@ -216,12 +223,13 @@ impl Caller {
     }
 }
 
-const SCOPES: [&str; 6] = [
+const SCOPES: [&str; 7] = [
     "admin:keys",
     "admin:plans",
     "admin:owners",
     "admin:usage",
     "admin:audit",
+    "admin:hosts",
     "admin:verify",
 ];
 

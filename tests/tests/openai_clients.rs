@@ -133,6 +133,53 @@ async fn both_clients_transcribe_in_all_five_formats() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_npm_client_iterates_over_the_events_of_a_recording_of_several_pieces() {
+    // Longer than the longest piece: it is cut in two at the least.
+    let service = Service::start_with(&[("INFERENCE_PIECE_SECONDS", "5")]).await;
+    let (file, words) = speech::sample();
+    let seconds = 7.42;
+    let edge = Edge::builder().service(&service).start().await;
+    let key = edge.any_key().await;
+    let call = json!([{"on": "transcriptions", "file": file, "stream": true}]);
+    let results = Client::Node.run(&edge, &key, &call).await;
+    let events = ok(&results[0]).as_array().unwrap();
+    let of_type = |kind: &str| -> Vec<&Value> {
+        let events = events.iter();
+        events.filter(|event| event["type"] == kind).collect()
+    };
+    let (deltas, segments) = (
+        of_type("transcript.text.delta"),
+        of_type("transcript.text.segment"),
+    );
+    let known = deltas.len() + segments.len() + 1;
+    assert_eq!(known, events.len(), "{events:?}");
+    assert!(deltas.len() >= 2 && segments.len() >= 2, "{events:?}");
+    let done = events.last().unwrap();
+    assert_eq!(done["type"], "transcript.text.done", "{events:?}");
+    let heard = done["usage"]["seconds"].as_f64().unwrap();
+    assert!((heard - seconds).abs() < 1.0, "{done}");
+    let said = deltas.iter().filter_map(|delta| delta["delta"].as_str());
+    let said: String = said.collect();
+    let text = done["text"].as_str().unwrap();
+    assert_eq!(said.trim(), text.trim());
+    // Short pieces cost a word here and there; most of them are the sample's.
+    let wanted: Vec<&str> = words.split(' ').collect();
+    let plain = speech::plain(text);
+    let found = wanted
+        .iter()
+        .filter(|word| plain.split(' ').any(|said| said == **word));
+    assert!(found.count() * 5 >= wanted.len() * 4, "{text}");
+    let mut before = 0.0;
+    for segment in segments {
+        let time = |name: &str| segment[name].as_f64().unwrap();
+        let (start, end) = (time("start"), time("end"));
+        assert!(before <= start && start <= end, "{segment}");
+        assert!(end <= seconds + 0.5, "{segment}");
+        before = start;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn both_clients_see_their_own_error_classes() {
     let service = Service::start().await;
     let edge = Edge::builder().service(&service).start().await;

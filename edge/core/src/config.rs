@@ -3,9 +3,12 @@
 
 use std::fmt;
 
+pub use inference_api::model::is_model_name;
+use inference_api::origin::is_origin;
 use inference_api::signature::Secret;
 
 use crate::api_key::{KeyEnv, KeyFormat, KeyHash};
+use crate::heartbeat::Registration;
 use crate::limit::{Limit, check_all};
 
 /// Where settings come from: the Worker's variables and secrets.
@@ -17,7 +20,7 @@ pub trait Lookup {
 }
 
 /// Every setting there is, with its default (`None`: it must be set). docs/operations.md explains each.
-pub const SETTINGS: [(&str, Option<&str>); 14] = [
+pub const SETTINGS: [(&str, Option<&str>); 15] = [
     ("INFERENCE_URLS", None),
     ("EDGE_SIGNING_SECRETS", None),
     ("ROOT_KEY_SHA256", None),
@@ -35,6 +38,7 @@ pub const SETTINGS: [(&str, Option<&str>); 14] = [
     ),
     ("CORS", Some("off")),
     ("LOG", Some("requests")),
+    ("HOST_REGISTRATION", Some("off")),
 ];
 
 /// Largest upload that any deployment can allow: 100 MiB, the platform's own bound.
@@ -52,8 +56,10 @@ pub enum LogLevel {
 /// The settings, typed. Secrets are redacted in `Debug`.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Origins of the inference hosts, without a trailing slash.
+    /// Origins of the inference hosts, without a trailing slash; none where all of them register themselves.
     pub inference_urls: Vec<String>,
+    /// Which hosts may register themselves.
+    pub registration: Registration,
     /// The first signs what goes to a host; the second is for a rotation under way.
     pub signing_secrets: Vec<Secret>,
     /// SHA-256 of the first root key.
@@ -121,9 +127,18 @@ impl Settings {
             "off" => false,
             _ => return wrong("CORS", "must be `off` or `keys`"),
         };
+        let registration = match text(lookup, "HOST_REGISTRATION")?.as_str() {
+            "off" => Registration::Off,
+            "on" => Registration::On,
+            "development" => Registration::Development,
+            _ => {
+                return wrong("HOST_REGISTRATION", "must be `off`, `on` or `development`");
+            }
+        };
         Ok(Self {
             cors,
-            inference_urls: origins(&text(lookup, "INFERENCE_URLS")?)?,
+            inference_urls: origins(&text(lookup, "INFERENCE_URLS")?, registration)?,
+            registration,
             signing_secrets: Secret::parse_list(&text(lookup, "EDGE_SIGNING_SECRETS")?)
                 .or_else(|e| wrong("EDGE_SIGNING_SECRETS", &e.to_string()))?,
             root_key: KeyHash::from_hex(text(lookup, "ROOT_KEY_SHA256")?.trim())
@@ -193,26 +208,24 @@ fn number<T: TryFrom<u64>>(lookup: &impl Lookup, name: &str, most: u64) -> Resul
         )
 }
 
-fn origins(list: &str) -> Result<Vec<String>, ConfigError> {
+/// What `INFERENCE_URLS` says where all hosts register themselves. A secret can't be empty.
+const NO_ORIGINS: &str = "none";
+
+fn origins(list: &str, registration: Registration) -> Result<Vec<String>, ConfigError> {
+    if list.trim() == NO_ORIGINS && registration.is_on() {
+        return Ok(Vec::new());
+    }
     let origins: Vec<String> = list
         .split(',')
         .map(|origin| origin.trim().trim_end_matches('/').to_owned())
         .filter(|origin| !origin.is_empty())
         .collect();
-    let good = (1..=16).contains(&origins.len())
-        && origins.iter().all(|origin| {
-            ["https://", "http://"].iter().any(|scheme| {
-                origin.strip_prefix(scheme).is_some_and(|host| {
-                    !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
-                })
-            })
-        });
-    if good {
+    if (1..=16).contains(&origins.len()) && origins.iter().all(|origin| is_origin(origin)) {
         Ok(origins)
     } else {
         wrong(
             "INFERENCE_URLS",
-            "must be 1 to 16 origins (https://host[:port]), separated by commas",
+            "must be 1 to 16 origins (https://host[:port]), separated by commas; `none` only with HOST_REGISTRATION",
         )
     }
 }
@@ -244,14 +257,6 @@ fn models(list: &str) -> Result<Vec<String>, ConfigError> {
             "must be model names (a-z, 0-9, . _ -), separated by commas",
         )
     }
-}
-
-/// Whether a text can be the name of a model: 1 to 64 letters, digits, dots, dashes, underscores.
-pub fn is_model_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 
 fn key_format(lookup: &impl Lookup) -> Result<KeyFormat, ConfigError> {
@@ -316,6 +321,17 @@ mod tests {
             !printed.contains("s3cr3t") && !printed.contains(&"ab".repeat(32)),
             "{printed}"
         );
+    }
+
+    #[test]
+    fn hosts_need_not_be_named_where_they_register_themselves() {
+        let mut vars = good();
+        vars.0.insert("HOST_REGISTRATION", "on".to_owned());
+        let named = Settings::read(&vars).unwrap();
+        assert_eq!(named.inference_urls.len(), 2);
+        assert_eq!(named.registration, Registration::On);
+        vars.0.insert("INFERENCE_URLS", "none".to_owned());
+        assert!(Settings::read(&vars).unwrap().inference_urls.is_empty());
     }
 
     #[test]
@@ -387,6 +403,8 @@ mod tests {
             ("IMPORTED_KEY_PREFIXES", "a"),
             ("IMPORTED_KEY_PREFIXES", "sk-,*"),
             ("USAGE_FLUSH_SECONDS", "0"),
+            ("INFERENCE_URLS", "none"),
+            ("HOST_REGISTRATION", "yes"),
             ("MAX_UPLAOD_BYTES", "1"),
         ] {
             let mut vars = good();

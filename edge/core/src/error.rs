@@ -100,6 +100,16 @@ pub enum EdgeError {
     UpstreamTimeout,
     /// The caller left before the host answered. Nobody reads this answer; the log line has it.
     CallerGone,
+    /// What a host says of itself is not signed as it must be.
+    InvalidSignature(String),
+    /// A host's heartbeat came before, or a later one did.
+    ReplayedHeartbeat,
+    /// A host may not register itself under this address.
+    HostNotAllowed,
+    /// The list of hosts is full.
+    TooManyHosts,
+    /// The list of hosts gave no answer.
+    FleetUnavailable(PortError),
     /// A setting of the deployment is missing or wrong; the cause names it.
     Misconfigured(String),
     /// A fault of this code.
@@ -338,6 +348,36 @@ impl EdgeError {
                 Invalid,
                 "The caller left before the answer.".into(),
             ),
+            Self::InvalidSignature(_) => (
+                401,
+                "invalid_signature",
+                Invalid,
+                "The signature is missing, wrong, or not of now.".into(),
+            ),
+            Self::ReplayedHeartbeat => (
+                401,
+                "replayed_request",
+                Invalid,
+                "This heartbeat, or a later one, was received before.".into(),
+            ),
+            Self::HostNotAllowed => (
+                403,
+                "host_not_allowed",
+                Invalid,
+                "No host may register itself under this address.".into(),
+            ),
+            Self::TooManyHosts => (
+                503,
+                "too_many_hosts",
+                Server,
+                "No further host can register itself.".into(),
+            ),
+            Self::FleetUnavailable(_) => (
+                503,
+                "fleet_unavailable",
+                Server,
+                "The list of hosts can't be read at present.".into(),
+            ),
             Self::Misconfigured(_) => (
                 500,
                 "misconfigured",
@@ -374,10 +414,12 @@ impl EdgeError {
         match self {
             Self::LimiterUnavailable(error)
             | Self::KeyStoreUnavailable(error)
-            | Self::DatabaseUnavailable(error) => Some(error.to_string()),
-            Self::UpstreamFailed(cause) | Self::Misconfigured(cause) | Self::Internal(cause) => {
-                Some(cause.clone())
-            }
+            | Self::DatabaseUnavailable(error)
+            | Self::FleetUnavailable(error) => Some(error.to_string()),
+            Self::UpstreamFailed(cause)
+            | Self::InvalidSignature(cause)
+            | Self::Misconfigured(cause)
+            | Self::Internal(cause) => Some(cause.clone()),
             _ => None,
         }
     }
@@ -391,6 +433,8 @@ impl EdgeError {
             Self::LimiterUnavailable(_)
             | Self::DatabaseUnavailable(_)
             | Self::KeyStoreUnavailable(_)
+            | Self::TooManyHosts
+            | Self::FleetUnavailable(_)
             | Self::UpstreamUnavailable => Some(OUTAGE_RETRY_SECONDS),
             _ => None,
         }
@@ -449,6 +493,11 @@ impl EdgeError {
             Self::UpstreamFailed(String::new()),
             Self::UpstreamTimeout,
             Self::CallerGone,
+            Self::InvalidSignature(String::new()),
+            Self::ReplayedHeartbeat,
+            Self::HostNotAllowed,
+            Self::TooManyHosts,
+            Self::FleetUnavailable(lost()),
             Self::Misconfigured(String::new()),
             Self::Internal(String::new()),
         ]

@@ -11,6 +11,7 @@ pub mod config;
 pub mod credits;
 pub mod error;
 pub mod headers;
+pub mod heartbeat;
 pub mod key_cache;
 pub mod key_record;
 pub mod key_state;

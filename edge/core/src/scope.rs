@@ -75,6 +75,9 @@ pub enum AdminScope {
     /// Reading the audit.
     #[serde(rename = "admin:audit")]
     Audit,
+    /// Reading how the inference hosts fare.
+    #[serde(rename = "admin:hosts")]
+    Hosts,
     /// `POST /v1/keys/verify`.
     #[serde(rename = "admin:verify")]
     Verify,
@@ -82,13 +85,14 @@ pub enum AdminScope {
 
 impl AdminScope {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::All,
         Self::Keys,
         Self::Plans,
         Self::Owners,
         Self::Usage,
         Self::Audit,
+        Self::Hosts,
         Self::Verify,
     ];
 
@@ -101,6 +105,7 @@ impl AdminScope {
             Self::Owners => "admin:owners",
             Self::Usage => "admin:usage",
             Self::Audit => "admin:audit",
+            Self::Hosts => "admin:hosts",
             Self::Verify => "admin:verify",
         }
     }

@@ -36,7 +36,9 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::root::RootKeyCommand;
 use crate::cli::{Cli, Command};
-use crate::commands::{audit, bulk, keys, many, owners, plans, root_keys, update, usage, verify};
+use crate::commands::{
+    audit, bulk, hosts, keys, many, owners, plans, root_keys, update, usage, verify,
+};
 use crate::error::Error;
 
 fn main() -> ExitCode {
@@ -69,6 +71,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::PurgeOwner(args) => owners::purge(&args, out),
         Command::Usage(args) => usage::usage(&args, out),
         Command::Audit(args) => audit::audit(&args, out),
+        Command::Hosts(args) => hosts::hosts(&args, out),
         Command::Verify(args) => verify::verify(&args, out),
         Command::RootKeys { command } => root_keys::run(command, out),
         Command::RootKey {

@@ -1,11 +1,11 @@
 //! What the edge vouches for when it hands a request to the inference service.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::encoded::{self, Unreadable};
+
 /// Longest encoded claims the service reads, in bytes. A key's model list is bounded far below it.
-pub const MAX_ENCODED_BYTES: usize = 8 * 1024;
+pub const MAX_ENCODED_BYTES: usize = encoded::MAX_BYTES;
 
 /// Who the answer is rendered for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,19 +68,15 @@ pub enum ClaimsError {
 impl Claims {
     /// The header value: base64url without padding of the JSON.
     pub fn encode(&self) -> String {
-        // A struct of strings and numbers always serialises; an empty value is refused by `decode`.
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+        encoded::encode(self)
     }
 
     /// Reads a header value. The signature must have been verified before.
     pub fn decode(encoded: &str) -> Result<Self, ClaimsError> {
-        if encoded.len() > MAX_ENCODED_BYTES {
-            return Err(ClaimsError::TooLong);
-        }
-        let json = URL_SAFE_NO_PAD
-            .decode(encoded)
-            .map_err(|_| ClaimsError::Malformed)?;
-        serde_json::from_slice(&json).map_err(|_| ClaimsError::Malformed)
+        encoded::decode(encoded).map_err(|unreadable| match unreadable {
+            Unreadable::TooLong => ClaimsError::TooLong,
+            Unreadable::Malformed => ClaimsError::Malformed,
+        })
     }
 
     /// Whether the key may use `model` (its canonical name).

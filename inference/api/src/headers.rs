@@ -16,3 +16,5 @@ pub const DECODE_MS: &str = "x-decode-ms";
 pub const INFERENCE_MS: &str = "x-inference-ms";
 /// The id a caller can quote; on every answer.
 pub const REQUEST_ID: &str = "x-request-id";
+/// How full the host is; on every answer. See [`crate::load`].
+pub const INFERENCE_LOAD: &str = "x-inference-load";

@@ -4,9 +4,14 @@
 //! the service verifies, and both answer errors in one envelope. It has no I/O and no clock.
 
 pub mod claims;
+mod encoded;
 pub mod envelope;
 pub mod headers;
+pub mod heartbeat;
 pub mod language;
+pub mod load;
+pub mod model;
+pub mod origin;
 pub mod render;
 pub mod signature;
 pub mod transcript;

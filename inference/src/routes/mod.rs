@@ -6,11 +6,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures_util::FutureExt as _;
-use inference_api::headers::{EDGE_REQUEST_ID, REQUEST_ID};
+use inference_api::headers::{EDGE_REQUEST_ID, INFERENCE_LOAD, REQUEST_ID};
 use inference_api::transcript::Task;
 
 use crate::error::{Error, Failure};
@@ -35,7 +35,7 @@ impl RequestId {
     }
 }
 
-/// All routes. The layers, from the outside: the request id stands on every answer, then a panic in
+/// All routes. The layers, from the outside: the request id and the load stand on every answer, then a panic in
 /// a handler becomes one request's 500.
 pub(crate) fn router(service: Arc<Service>) -> Router {
     Router::new()
@@ -63,9 +63,19 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/metrics", get(health::metrics))
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
-        .with_state(service)
+        .with_state(Arc::clone(&service))
         .layer(from_fn(catch_panic))
+        .layer(from_fn_with_state(service, tell_load))
         .layer(from_fn(identify))
+}
+
+/// Says how full the service is: so an edge that gets answers needs no questions.
+async fn tell_load(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Ok(load) = HeaderValue::try_from(service.load_header().to_string()) {
+        response.headers_mut().insert(INFERENCE_LOAD, load);
+    }
+    response
 }
 
 /// Gives the request an id, the edge's where it has one, and repeats it on the answer.

@@ -228,7 +228,8 @@ fn the_times_fit_those_of_the_service() {
     let service = defaults(&[]);
     let unit = files::one("whisper-edge-inference.service");
     let stop = Duration::from_secs(seconds_of(&unit, "TimeoutStopSec="));
-    assert!(stop > service.drain_timeout, "systemd kills a drain");
+    let drain = service.drain_delay + service.drain_timeout;
+    assert!(stop > drain, "systemd kills a drain");
 
     let tunnel = files::one("cloudflared/config.yml");
     let idle = Duration::from_secs(seconds_of(&tunnel, "keepAliveTimeout: "));

@@ -13,6 +13,7 @@
 mod bad_input;
 mod client;
 mod golden;
+mod leaving;
 mod load;
 mod process;
 mod realtime;

@@ -41,6 +41,8 @@ async fn sigterm_ends_the_program_cleanly_and_logs_hold_no_words() {
         "--dev-insecure",
         "--states",
         "1",
+        "--drain-delay",
+        "0",
         "--listen",
         "127.0.0.1:0",
         "--address-file",
@@ -82,6 +84,8 @@ async fn sigterm_amid_fifty_streams_lets_all_of_them_finish() {
     // A drain as long as the slowest machine needs.
     let mut child = program(&["--dev-insecure", "--listen", "127.0.0.1:0"])
         .args([
+            "--drain-delay",
+            "0",
             "--drain-timeout",
             "50",
             "--address-file",

@@ -32,6 +32,10 @@ pub(crate) fn config(flags: &[&str]) -> Config {
     if !flags.contains(&"--states") {
         args.extend(["--states", "1"]);
     }
+    // Nobody has to hear of it before it ends.
+    if !flags.contains(&"--drain-delay") {
+        args.extend(["--drain-delay", "0"]);
+    }
     if !flags.contains(&"--edge-signing-secrets") {
         args.push("--dev-insecure");
     }

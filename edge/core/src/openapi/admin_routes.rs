@@ -13,6 +13,7 @@ use crate::change::KeyPatch;
 use crate::limiter::BalanceChange;
 use crate::plan::{Plan, PutPlan};
 use crate::scope::AdminScope;
+use crate::upstream::HostList;
 use crate::usage_report::UsageReport;
 
 const MAKING: [&str; 4] = [
@@ -43,6 +44,7 @@ pub(super) fn all() -> Vec<Route> {
     routes.extend(plans());
     routes.extend(owners());
     routes.extend(reports());
+    routes.extend(hosts());
     routes
 }
 
@@ -269,5 +271,32 @@ fn reports() -> Vec<Route> {
         ])
         .gives::<AuditList>(200, "A page.")
         .fails(&["database_unavailable"]),
+    ]
+}
+
+fn hosts() -> Vec<Route> {
+    vec![
+        route("get", "/admin/hosts", "listHosts", "How the hosts fare")
+            .of("Hosts")
+            .needs(Key::Root(AdminScope::Hosts))
+            .says("As the location that answers sees them: each judges by the answers that it got itself.")
+            .gives::<HostList>(200, "The hosts.")
+            .fails(&["fleet_unavailable"]),
+        route("post", "/fleet/heartbeat", "beat", "What a host says of itself")
+            .of("Hosts")
+            .says(
+                "For the inference service alone, where the deployment lets hosts register themselves \
+                 (`HOST_REGISTRATION`). It has no body; what is said stands in `x-edge-claims`, signed in \
+                 `x-edge-signature` with the secret that edge and hosts share.",
+            )
+            .gives_nothing(204, "It is taken.")
+            .fails(&[
+                "invalid_signature",
+                "replayed_request",
+                "host_not_allowed",
+                "not_found",
+                "too_many_hosts",
+                "fleet_unavailable",
+            ]),
     ]
 }

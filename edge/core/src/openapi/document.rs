@@ -13,7 +13,7 @@ const ABOUT: &str = "Speech to text, in the form of OpenAI's audio API, behind k
     its `code` is stable.";
 
 /// The groups in the order in which they are shown.
-const GROUPS: [(&str, &str); 10] = [
+const GROUPS: [(&str, &str); 11] = [
     ("Audio", "Speech to text."),
     ("Models", "What a key may use."),
     ("Usage", "What a key has used."),
@@ -29,6 +29,7 @@ const GROUPS: [(&str, &str); 10] = [
     ("Plans", "What the keys on one have in common."),
     ("Owners", "Whom keys belong to."),
     ("Reports", "Usage and audit."),
+    ("Hosts", "The inference hosts behind the edge."),
     ("Service", "The Worker itself. No key is needed."),
 ];
 

@@ -21,7 +21,7 @@ const fn code(status: u16, code: &'static str, meaning: &'static str) -> ErrorCo
 }
 
 /// All of them, by status.
-pub const CODES: [ErrorCode; 47] = [
+pub const CODES: [ErrorCode; 52] = [
     code(
         400,
         "conflicting_api_keys",
@@ -74,6 +74,21 @@ pub const CODES: [ErrorCode; 47] = [
     code(401, "revoked_api_key", "The key was revoked, for good."),
     code(401, "disabled_api_key", "The key is switched off."),
     code(401, "expired_api_key", "The key's time is over."),
+    code(
+        401,
+        "invalid_signature",
+        "To a host: its heartbeat is not signed with the deployment's secret, or not of now.",
+    ),
+    code(
+        401,
+        "replayed_request",
+        "To a host: this heartbeat, or a later one, was received before.",
+    ),
+    code(
+        403,
+        "host_not_allowed",
+        "To a host: it may not register itself under this address.",
+    ),
     code(
         403,
         "insufficient_scope",
@@ -180,6 +195,16 @@ pub const CODES: [ErrorCode; 47] = [
         "The store of keys gave no answer.",
     ),
     code(503, "database_unavailable", "The database gave no answer."),
+    code(
+        503,
+        "fleet_unavailable",
+        "The list of hosts that registered themselves gave no answer.",
+    ),
+    code(
+        503,
+        "too_many_hosts",
+        "To a host: the list of hosts is full.",
+    ),
     code(
         503,
         "upstream_unavailable",

@@ -14,7 +14,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     ("Many keys", &["create-many", "import", "bulk"]),
     ("Plans and owners", &["plan", "owner", "purge-owner"]),
-    ("Reports", &["usage", "audit", "verify"]),
+    ("Reports", &["usage", "audit", "hosts", "verify"]),
     ("Root keys", &["root-keys", "root-key"]),
 ];
 

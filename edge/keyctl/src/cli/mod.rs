@@ -21,7 +21,7 @@ use file::{BulkArgs, CreateManyArgs, ImportArgs};
 use key::{CreateArgs, CreditsArgs, ListArgs, OneKeyArgs, RotateArgs, UpdateArgs};
 use owner::{OwnerCommand, PurgeArgs};
 use plan::PlanCommand;
-use report::{AuditArgs, UsageArgs, VerifyArgs};
+use report::{AuditArgs, HostsArgs, UsageArgs, VerifyArgs};
 use root::{RootKeyCommand, RootKeysCommand};
 
 /// Administers the API keys of a whisper-edge deployment.
@@ -103,6 +103,8 @@ pub(crate) enum Command {
     Usage(UsageArgs),
     /// List who changed what, newest first
     Audit(AuditArgs),
+    /// List the inference hosts, as the location that answers sees them
+    Hosts(HostsArgs),
     /// Ask for the verdict on a key; exit code 1 where it is not valid
     Verify(VerifyArgs),
 
@@ -139,6 +141,7 @@ impl Command {
             Self::PurgeOwner(args) => args.api.json,
             Self::Usage(args) => args.api.json,
             Self::Audit(args) => args.api.json,
+            Self::Hosts(args) => args.api.json,
             Self::Verify(args) => args.api.json,
             Self::RootKeys { command } => command.json(),
             Self::RootKey {

@@ -56,6 +56,12 @@ pub(crate) enum Step {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct HostsArgs {
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
     /// Only what this root key did: its id; `root` is the first one
     #[arg(long, value_name = "ID", value_parser = Filled::new())]

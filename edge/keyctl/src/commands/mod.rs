@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod bulk;
+pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod many;
 pub(crate) mod owners;

@@ -4,7 +4,7 @@ use crate::program::{Ended, keyctl};
 use crate::server::{Reply, Server};
 
 /// One of every kind that reads an answer.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "list",
     "list --json",
     "list --all",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 22] = [
     "usage",
     "usage key_1",
     "audit",
+    "hosts",
     "verify wk_live_1",
     "root-keys list",
     "root-keys create --name a --scope admin:*",

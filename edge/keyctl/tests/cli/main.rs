@@ -8,6 +8,7 @@ mod bulk;
 mod connection;
 mod help;
 mod hostile_answers;
+mod hosts;
 mod keys;
 mod listing;
 mod many;
