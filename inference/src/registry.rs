@@ -103,6 +103,12 @@ impl Registry {
         self.models.iter().map(|m| Arc::clone(&m.backend)).collect()
     }
 
+    /// The full names of the models in memory, in order; the default comes first.
+    #[allow(dead_code, reason = "what a host says of itself to the edge lists them")]
+    pub(crate) fn loaded(&self) -> Vec<String> {
+        self.models.iter().map(|m| m.id.clone()).collect()
+    }
+
     /// The body of `GET /v1/models`: what the claims' key may use.
     pub(crate) fn list(&self, claims: &Claims) -> Value {
         let data: Vec<Value> = self
