@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::auth::Authenticator;
-use crate::backend::{BackendError, LoadedModel};
+use crate::backend::BackendError;
 use crate::config::Config;
+use crate::device::Device;
+use crate::models::{Library, Loader, Names, Places};
 use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::telemetry::{Gauged, Metrics, resident_bytes};
@@ -45,6 +47,13 @@ pub(crate) struct Service {
     draining: CancellationToken,
 }
 
+/// Which models a service has, where they come from and what they run on.
+pub(crate) struct Models {
+    pub(crate) names: Names,
+    pub(crate) library: Box<dyn Library>,
+    pub(crate) places: Places,
+}
+
 /// The body of `GET /v1/load`, by which an edge chooses among hosts.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct LoadReport {
@@ -62,13 +71,21 @@ pub(crate) struct LoadReport {
 }
 
 impl Service {
-    pub(crate) fn new(
-        config: &Config,
-        models: Vec<LoadedModel>,
-        ear: Ear,
-    ) -> Result<Self, BackendError> {
-        let registry = Registry::new(models);
-        let pool = Pool::start(&registry.backends(), config.state_count())?;
+    pub(crate) fn new(config: &Config, models: Models, ear: Ear) -> Result<Self, BackendError> {
+        let Models {
+            names,
+            library,
+            places,
+        } = models;
+        let on_gpu = places.devices.iter().any(Device::is_gpu);
+        let metrics = Metrics::new().map_err(|e| BackendError::Load(e.to_string()))?;
+        let metrics = Arc::new(metrics);
+        let pool = Pool::start(places.threads())?;
+        let queue = Arc::clone(pool.queue());
+        let wake = Box::new(move || queue.models_changed());
+        let bounds = config.models.bounds();
+        let loader = Loader::start(library, places, bounds, Arc::clone(&metrics), wake)?;
+        let registry = Registry::new(names, loader);
         let permits = u32::try_from(pool.threads() + config.queue_length).unwrap_or(u32::MAX);
         let secrets = config
             .edge_signing_secrets
@@ -79,7 +96,7 @@ impl Service {
             registry,
             admission: Admission::new(permits),
             pool,
-            metrics: Arc::new(Metrics::new().map_err(|e| BackendError::Load(e.to_string()))?),
+            metrics,
             bounds: Bounds {
                 max_file_bytes: config.max_file_bytes,
                 stall: config.stall_timeout,
@@ -91,7 +108,7 @@ impl Service {
                 max_duration: config.max_audio,
                 ..Limits::default()
             },
-            longest_piece: config.piece,
+            longest_piece: config.longest_piece(on_gpu),
             ear,
             request_timeout: config.request_timeout,
             realtime_idle_timeout: config.realtime_idle_timeout,
@@ -167,6 +184,7 @@ impl Service {
             permits_free: load.permits_free,
             queue_waiting: load.queue_waiting,
             states_busy: load.states_busy,
+            models_loaded: self.registry.loaded().len(),
             uploads: load.uploads,
             connections: self.connections.load(Ordering::Relaxed),
             resident_bytes: resident_bytes(),

@@ -12,7 +12,8 @@ use inference_audio::{AudioError, Decoded as DecodedAudio, SAMPLE_RATE};
 use tokio::sync::mpsc;
 
 use crate::backend::{Abort, BackendError};
-use crate::queue::{Finished, Gone, News, Outcome, Piece, Queue, Wanted};
+use crate::models::Unavailable;
+use crate::queue::{Finished, Gone, News, Outcome, Piece, Queue, Refused, Wanted};
 
 /// Frames a second in which Whisper counts `seek`.
 const SEEKS_PER_SECOND: u64 = 100;
@@ -21,6 +22,7 @@ const SEEKS_PER_SECOND: u64 = 100;
 #[derive(Debug)]
 pub(crate) enum Failed {
     Audio(AudioError),
+    Model(Unavailable),
     Backend(BackendError),
 }
 
@@ -111,6 +113,7 @@ impl Ticket {
                     self.measured.decoding = Some(decoding);
                     self.pieces = Some(pieces);
                 }
+                Some(News::Unavailable(why)) => return Some(Err(Failed::Model(why))),
                 Some(News::Decoded(Err(error), _)) => return Some(Err(Failed::Audio(error))),
                 None => {
                     let lost = BackendError::SessionLost("the run was lost".into());
@@ -238,17 +241,21 @@ impl Feeder {
     pub(crate) fn push(&mut self, chunk: Chunk) -> Result<(), Gone> {
         let before = Instant::now();
         let wanted = Arc::clone(&self.wanted);
-        let pushed = self
-            .queue
-            .push(self.id, wanted.finds_language, |language| Piece {
-                wanted,
-                start: chunk.start,
-                samples: chunk.samples,
-                is_whole: chunk.is_whole,
-                language,
-            });
+        let pushed = self.queue.push(self.id, &self.wanted, |language| Piece {
+            wanted,
+            start: chunk.start,
+            samples: chunk.samples,
+            is_whole: chunk.is_whole,
+            language,
+        });
         self.waited += before.elapsed();
-        pushed
+        pushed.map_err(|refused| {
+            if let Refused::Unavailable(why) = refused {
+                // Before what the decoder will say of its being stopped.
+                let _ = self.news.send(News::Unavailable(why));
+            }
+            Gone
+        })
     }
 
     /// Set when nobody wants the transcript any more.
