@@ -86,8 +86,17 @@ pub(crate) struct Task {
 impl Task {
     /// Tells the request how it went; who sent it may have gone.
     pub(crate) fn ended(self, queue: &Queue, outcome: Outcome) {
-        queue.done(self.request, self.number);
-        let _ = self.news.send(News::Ended(self.number, outcome));
+        let Self {
+            piece,
+            request,
+            number,
+            news,
+            ..
+        } = self;
+        // Before the request hears of it: by its last news nothing of it holds its model any more.
+        drop(piece);
+        queue.done(request, number);
+        let _ = news.send(News::Ended(number, outcome));
     }
 }
 

@@ -110,16 +110,22 @@ impl Metrics {
                 "Transcription requests by status and code",
                 &["status", "code"],
             )?,
-            model_loads: labelled(
-                "model_loads_total",
-                "Models loaded, that could not be (failed), or had no room (refused)",
-                &["outcome"],
-            )?,
-            model_unloads: labelled(
-                "model_unloads_total",
-                "Models that left the memory: unused (idle), or for another (evicted)",
-                &["reason"],
-            )?,
+            model_loads: from_zero(
+                labelled(
+                    "model_loads_total",
+                    "Models loaded, that could not be (failed), or had no room (refused)",
+                    &["outcome"],
+                )?,
+                &["ok", "failed", "refused"],
+            ),
+            model_unloads: from_zero(
+                labelled(
+                    "model_unloads_total",
+                    "Models that left the memory: unused (idle), or for another (evicted)",
+                    &["reason"],
+                )?,
+                &["idle", "evicted"],
+            ),
             audio_seconds,
             latency: seconds(
                 "request_seconds",
@@ -175,6 +181,14 @@ impl Metrics {
             .map_err(|e| e.to_string())?;
         String::from_utf8(text).map_err(|e| e.to_string())
     }
+}
+
+/// Shows a counter's series before anything was counted: a rate needs a first value to start from.
+fn from_zero(counter: IntCounterVec, labels: &[&str]) -> IntCounterVec {
+    for label in labels {
+        counter.with_label_values(&[label]);
+    }
+    counter
 }
 
 /// What the stages of a request measure, shared by its record and an answer that streams.

@@ -211,7 +211,8 @@ pub(crate) struct Feeder {
     id: u64,
     news: mpsc::UnboundedSender<News>,
     abort: Abort,
-    wanted: Arc<Wanted>,
+    /// Until the end of the audio.
+    wanted: Option<Arc<Wanted>>,
     began: Instant,
     waited: Duration,
     is_over: bool,
@@ -230,7 +231,7 @@ impl Feeder {
             id,
             news,
             abort,
-            wanted: Arc::new(wanted),
+            wanted: Some(Arc::new(wanted)),
             began: Instant::now(),
             waited: Duration::ZERO,
             is_over: false,
@@ -240,9 +241,9 @@ impl Feeder {
     /// Brings the next piece of the audio; waits while enough of it waits already.
     pub(crate) fn push(&mut self, chunk: Chunk) -> Result<(), Gone> {
         let before = Instant::now();
-        let wanted = Arc::clone(&self.wanted);
-        let pushed = self.queue.push(self.id, &self.wanted, |language| Piece {
-            wanted,
+        let wanted = self.wanted.as_ref().ok_or(Gone)?;
+        let pushed = self.queue.push(self.id, wanted, |language| Piece {
+            wanted: Arc::clone(wanted),
             start: chunk.start,
             samples: chunk.samples,
             is_whole: chunk.is_whole,
@@ -271,6 +272,8 @@ impl Feeder {
 
     fn end(&mut self, audio: Result<(DecodedAudio, Duration), AudioError>) {
         self.is_over = true;
+        // Before the request hears of it, as with its pieces.
+        self.wanted = None;
         let pieces = self.queue.close_request(self.id);
         // Whoever asked may have gone.
         let _ = self.news.send(News::Decoded(audio, pieces));

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::residency::{Bounds, Granted, Refused, Residency, Wanted};
-use super::{Library, Loaded, Looked, Unavailable};
+use super::{Library, Loaded, Looked, Unavailable, allocator};
 use crate::backend::{Abilities, BackendError};
 use crate::device::Device;
 use crate::telemetry::Metrics;
@@ -262,7 +262,7 @@ impl Shared {
                 let gone = self.take(&mut state, &idle, "idle");
                 drop(state);
                 // Not under the lock: it may be gigabytes.
-                drop(gone);
+                free(gone);
                 state = self.lock();
                 continue;
             }
@@ -283,7 +283,7 @@ impl Shared {
             looked,
             evicted,
         } = load;
-        drop(evicted);
+        free(evicted);
         let began = Instant::now();
         let model = &attempt.model;
         // A panic costs this load, and not all that would come after it.
@@ -335,6 +335,14 @@ impl Shared {
 
 fn wait<'a>(woken: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
     woken.wait(state).unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets go of models, so that the system has their memory.
+fn free(gone: Vec<Arc<Attempt>>) {
+    if !gone.is_empty() {
+        drop(gone);
+        allocator::give_back();
+    }
 }
 
 fn unavailable(model: String, refused: &Refused) -> Unavailable {

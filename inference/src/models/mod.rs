@@ -5,6 +5,7 @@
 //! its own, and [`loaded`] is what it makes: a model with one session for each thread of the pool. Whoever uses a model
 //! holds a [`Use`] of it, and no model goes while there is one.
 
+mod allocator;
 mod library;
 mod loaded;
 mod loader;

@@ -292,3 +292,37 @@ fn a_caller_who_has_gone_does_not_wait_for_a_model() {
     assert_eq!(decoder.join().unwrap(), Err(Gone));
     shelf.let_go();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_heard_all_of_his_audio_holds_no_model() {
+    let shelf = Shelf::with(&["a", "b"]);
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let one = Bounds {
+        bytes: Some(10),
+        idle_ms: None,
+    };
+    let queue = Queue::new(1);
+    let woken = Arc::clone(&queue);
+    let wake = Box::new(move || woken.models_changed());
+    let library = Box::new(shelf.clone());
+    let loader = Loader::start(library, cpu(1), one, metrics, wake).unwrap();
+    for turn in 0..200 {
+        let model = ["a", "b"][turn % 2];
+        let held = wanted_of(loader.request(model, false));
+        let (mut ticket, mut feeder) = queue.open(flow("a"), held);
+        let decoder = thread::spawn(move || {
+            feeder.push(chunk(0, SECOND)).ok();
+            feeder.finish(Ok(all_of_it(Duration::from_secs(1))));
+        });
+        let session = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || hears(queue.take().unwrap(), &queue, "word")
+        });
+        while let Some(part) = ticket.part().await {
+            part.unwrap();
+        }
+        // The next has no room while this one is held.
+        drop((decoder, session));
+    }
+    assert_eq!(shelf.loads().len(), 200);
+}

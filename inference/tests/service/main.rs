@@ -14,6 +14,7 @@ mod bad_input;
 mod client;
 mod golden;
 mod load;
+mod models;
 mod process;
 mod realtime;
 mod signature;
