@@ -67,12 +67,12 @@ impl Drop for Pool {
 /// Transcribes a piece on the thread of this number.
 fn run(task: &Task, thread: usize) -> Outcome {
     let piece = &task.piece;
-    let wanted = &piece.wanted;
+    let asked = &piece.wanted;
     // Nothing enters the queue before its model is loaded.
-    let Some(Ok(model)) = wanted.model.loaded() else {
+    let Some(Ok(model)) = asked.model.loaded() else {
         return Err(BackendError::Load("it is not loaded".into()));
     };
-    let mut options = wanted.options.clone();
+    let mut options = asked.options.clone();
     options.language = options.language.or(piece.language);
     let speech = Speech {
         samples: &piece.samples,
@@ -88,7 +88,7 @@ fn run(task: &Task, thread: usize) -> Outcome {
         .unwrap_or_else(|_| Err(BackendError::SessionLost("a panic".into())))
     });
     if let Err(BackendError::SessionLost(cause)) = &decoded {
-        tracing::error!(cause, model = ?wanted.model, "a session is lost");
+        tracing::error!(cause, model = ?asked.model, "a session is lost");
     }
     Ok(Finished {
         decoded: decoded?,

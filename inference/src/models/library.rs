@@ -70,7 +70,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn flash_attention_on(&self, device: &Device) -> bool {
+    fn flash_attention_on(self, device: &Device) -> bool {
         self.flash_attention.unwrap_or(device.is_gpu())
     }
 }
@@ -230,7 +230,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let rest = |name: &str| {
             fs::write(dir.path().join(name), b"").unwrap();
-            let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+            let hour_ago = SystemTime::now() - Duration::from_hours(1);
             fs::File::open(dir.path())
                 .unwrap()
                 .set_modified(hour_ago)
