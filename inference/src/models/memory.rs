@@ -2,7 +2,8 @@
 //!
 //! whisper.cpp (1.8) makes it all when the state is made: the attention caches in f16, and a buffer for each of its four
 //! graphs. What is counted here are the tensors that decide their sizes, with the full window of 30 s and the longest
-//! prompt. It comes out above what is resident as a rule: docs/operations.md has both figures.
+//! prompt, so many of each that it comes out just above what is resident on a CPU: 165 MB for tiny.en, where 157 MB were
+//! measured, and 210 MB for base, where 207 MB were.
 
 use inference_models::ggml::Hyperparameters;
 
@@ -11,15 +12,15 @@ const PADDED_AUDIO: u64 = 1536;
 /// Positions of a window, and frames of its spectrogram.
 const AUDIO: u64 = 1500;
 const FRAMES: u64 = 3000;
-/// Positions of the decoder's cache, and how many of them a prompt may take.
+/// Positions of the decoder's cache, and how many of them are run at once with the longest prompt, about.
 const TEXT: u64 = 512;
-const PROMPT: u64 = 224;
+const PROMPT: u64 = 256;
 const F16: u64 = 2;
 const F32: u64 = 4;
 /// Tensors of a window by the encoder's width that are there at the same time.
-const ENCODER_TENSORS: u64 = 6;
+const ENCODER_TENSORS: u64 = 10;
 /// The same for the two convolutions before it.
-const CONVOLUTION_TENSORS: u64 = 3;
+const CONVOLUTION_TENSORS: u64 = 4;
 
 /// Bytes of a state. Never overflows: what a file may claim is bounded, and whatever is beyond is the most there is.
 pub(super) fn of_state(model: &Hyperparameters, flash_attention: bool) -> u64 {
@@ -74,19 +75,13 @@ mod tests {
 
     #[test]
     fn a_larger_model_needs_more_and_flash_attention_less() {
-        let (tiny, large) = (model(384, 4), model(1280, 32));
-        let mib = |model, flash| of_state(model, flash) / (1024 * 1024);
-        assert!(
-            (120..160).contains(&mib(&tiny, false)),
-            "{}",
-            mib(&tiny, false)
-        );
-        assert!(
-            (550..900).contains(&mib(&large, false)),
-            "{}",
-            mib(&large, false)
-        );
-        assert!(mib(&large, true) + 150 < mib(&large, false));
+        let (tiny, base, large) = (model(384, 4), model(512, 6), model(1280, 32));
+        let mb = |model, flash| of_state(model, flash) / 1_000_000;
+        // Measured: 157 and 207.
+        assert!((157..173).contains(&mb(&tiny, false)), "{}", mb(&tiny, false));
+        assert!((207..228).contains(&mb(&base, false)), "{}", mb(&base, false));
+        assert!(mb(&large, false) > 3 * mb(&base, false));
+        assert!(mb(&large, true) + 150 < mb(&large, false));
     }
 
     #[test]
