@@ -5,17 +5,22 @@
 //! [`Residency`](super::residency::Residency).
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::residency::{Bounds, Granted, Refused, Residency, Wanted};
-use super::{Library, Loaded, Looked, Unavailable, allocator};
+use super::{Library, Loaded, Looked, Unavailable};
 use crate::backend::{Abilities, BackendError};
 use crate::device::Device;
 use crate::telemetry::Metrics;
+
+pub(crate) use held::Use;
+
+mod held;
+#[cfg(test)]
+mod tests;
+mod thread;
 
 /// When to ask again for a model that has no room: others are in use for as long as a request takes, about.
 const NO_ROOM_RETRY: Duration = Duration::from_secs(5);
@@ -246,84 +251,6 @@ impl Shared {
         gone.collect()
     }
 
-    /// The thread: loads what is to be loaded, and lets go of what nobody asks for.
-    fn serve(&self) {
-        let mut state = self.lock();
-        while !state.closed {
-            if let Some(load) = state.loads.pop_front() {
-                drop(state);
-                self.carry_out(load);
-                state = self.lock();
-                continue;
-            }
-            let now = self.now_ms();
-            let idle = state.residency.take_idle(now);
-            if !idle.is_empty() {
-                let gone = self.take(&mut state, &idle, "idle");
-                drop(state);
-                // Not under the lock: it may be gigabytes.
-                free(gone);
-                state = self.lock();
-                continue;
-            }
-            state = match state.residency.until_idle(now) {
-                Some(ms) => {
-                    let patience = Duration::from_millis(ms);
-                    let woken = self.work.wait_timeout(state, patience);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => wait(&self.work, state),
-            };
-        }
-    }
-
-    fn carry_out(&self, load: Load) {
-        let Load {
-            attempt,
-            looked,
-            evicted,
-        } = load;
-        free(evicted);
-        let began = Instant::now();
-        let model = &attempt.model;
-        // A panic costs this load, and not all that would come after it.
-        let made = catch_unwind(AssertUnwindSafe(|| self.make(model)));
-        let made = made.unwrap_or_else(|_| Err(BackendError::Load("a panic".into())));
-        let seconds = began.elapsed().as_secs_f64();
-        let outcome = made.map_err(|error| Unavailable {
-            model: model.clone(),
-            cause: error.to_string(),
-            retry_after: BROKEN_RETRY,
-        });
-        let mut state = self.lock();
-        match &outcome {
-            Ok(_) => {
-                state.residency.loaded(model);
-                self.metrics.model_loaded("ok");
-                tracing::info!(model, seconds, "model loaded");
-            }
-            Err(why) => {
-                state.residency.failed(model, looked.stamp, self.now_ms());
-                state.attempts.remove(model);
-                self.metrics.model_loaded("failed");
-                tracing::warn!(model, seconds, cause = why.cause, "model can't be loaded");
-            }
-        }
-        // Only here, and once for each attempt.
-        let _ = attempt.outcome.set(outcome);
-        drop(state);
-        self.ended.notify_all();
-        (self.wake)();
-    }
-
-    fn make(&self, model: &str) -> Result<Loaded, BackendError> {
-        let devices = self.places.devices.iter();
-        let backends = devices
-            .map(|device| self.library.load(model, device))
-            .collect::<Result<_, _>>()?;
-        Loaded::new(backends, self.places.threads_each)
-    }
-
     fn now_ms(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -335,14 +262,6 @@ impl Shared {
 
 fn wait<'a>(woken: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
     woken.wait(state).unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Lets go of models, so that the system has their memory.
-fn free(gone: Vec<Arc<Attempt>>) {
-    if !gone.is_empty() {
-        drop(gone);
-        allocator::give_back();
-    }
 }
 
 fn unavailable(model: String, refused: &Refused) -> Unavailable {
@@ -362,66 +281,3 @@ fn unavailable(model: String, refused: &Refused) -> Unavailable {
         retry_after,
     }
 }
-
-/// Somebody's use of a model, loaded or about to be. The model stays until its last use is dropped.
-pub(crate) struct Use {
-    /// Empty only while it is dropped.
-    attempt: Option<Arc<Attempt>>,
-    shared: Arc<Shared>,
-}
-
-impl Use {
-    fn new(shared: &Arc<Shared>, attempt: Arc<Attempt>) -> Self {
-        Self {
-            attempt: Some(attempt),
-            shared: Arc::clone(shared),
-        }
-    }
-
-    /// Of a model that can't be had.
-    fn refused(shared: &Arc<Shared>, why: Unavailable) -> Self {
-        let attempt = Attempt {
-            model: why.model.clone(),
-            outcome: OnceLock::from(Err(why)),
-        };
-        Self::new(shared, Arc::new(attempt))
-    }
-
-    /// The model, or why there is none; nothing yet while it is being loaded.
-    pub(crate) fn loaded(&self) -> Option<Result<&Loaded, &Unavailable>> {
-        let outcome = self.attempt.as_ref()?.outcome.get()?;
-        Some(outcome.as_ref())
-    }
-}
-
-impl Drop for Use {
-    fn drop(&mut self) {
-        let Some(attempt) = self.attempt.take() else {
-            return;
-        };
-        let mut state = self.shared.lock();
-        // One that failed was taken out, with all its users; there may be another by now.
-        let is_resident = state
-            .attempts
-            .get(&attempt.model)
-            .is_some_and(|resident| Arc::ptr_eq(resident, &attempt));
-        if is_resident {
-            let now = self.shared.now_ms();
-            state.residency.release(&attempt.model, now);
-            // It may be the first that becomes idle.
-            self.shared.work.notify_all();
-        }
-        // Before the lock: the loader's thread may let go of the model from then on, and it is to be the last to hold it.
-        drop(attempt);
-    }
-}
-
-impl fmt::Debug for Use {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let model = self.attempt.as_ref().map(|attempt| &attempt.model);
-        f.debug_tuple("Use").field(&model).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests;

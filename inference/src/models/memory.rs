@@ -78,8 +78,16 @@ mod tests {
         let (tiny, base, large) = (model(384, 4), model(512, 6), model(1280, 32));
         let mb = |model, flash| of_state(model, flash) / 1_000_000;
         // Measured: 157 and 207.
-        assert!((157..173).contains(&mb(&tiny, false)), "{}", mb(&tiny, false));
-        assert!((207..228).contains(&mb(&base, false)), "{}", mb(&base, false));
+        assert!(
+            (157..173).contains(&mb(&tiny, false)),
+            "{}",
+            mb(&tiny, false)
+        );
+        assert!(
+            (207..228).contains(&mb(&base, false)),
+            "{}",
+            mb(&base, false)
+        );
         assert!(mb(&large, false) > 3 * mb(&base, false));
         assert!(mb(&large, true) + 150 < mb(&large, false));
     }
