@@ -12,12 +12,21 @@ use inference_api::heartbeat::EVERY_MS;
 use inference_api::origin::is_origin;
 use inference_api::signature::{Secret, SecretError};
 
+pub use crate::models::{Alias, AliasError};
+pub use models::ModelFlags;
+
+mod models;
+
 /// Most bytes a file may be allowed to have: what Cloudflare lets through on its common plans.
 const MOST_FILE_BYTES: u64 = 100_000_000;
 
 /// Below it the model lacks context, above it there is no room left for the silence after a piece.
 const SHORTEST_PIECE: Duration = Duration::from_secs(5);
 const LONGEST_PIECE: Duration = Duration::from_secs(28);
+/// On a CPU.
+const COMMON_PIECE: Duration = Duration::from_secs(15);
+/// A GPU does not gain by a state for each core, and each takes of its memory. Not measured yet.
+const MOST_STATES_OF_GPU: usize = 4;
 
 /// Transcribes speech with Whisper, over HTTP.
 #[derive(Debug, Parser)]
@@ -52,14 +61,9 @@ pub struct Config {
     #[arg(long, env = "INFERENCE_ADDRESS_FILE", value_name = "PATH")]
     pub address_file: Option<PathBuf>,
 
-    /// Folder of the model files (`ggml-<name>.bin`) [default: whisper-edge/models in the user's
-    /// cache directory].
-    #[arg(long, env = "WHISPER_MODELS_DIR", value_name = "DIR")]
-    pub models_dir: Option<PathBuf>,
-
-    /// Models to load, separated by commas. The first is the default, which `whisper-1` means too.
-    #[arg(long, env = "WHISPER_MODEL", value_name = "NAMES", value_delimiter = ',', default_value = inference_models::DEFAULT_MODEL)]
-    pub model: Vec<String>,
+    /// Which models there are, and what they run on.
+    #[command(flatten)]
+    pub models: ModelFlags,
 
     /// Secrets shared with the edge: `current[,previous]`, each of 32 bytes or more. Both are
     /// accepted, so that they can be changed without a refused request.
@@ -75,8 +79,8 @@ pub struct Config {
     #[arg(long, env = "INFERENCE_DEV_INSECURE")]
     pub dev_insecure: bool,
 
-    /// Transcriptions at the same time; as many as cores (divided by `--threads-per-state`) if not
-    /// given. Each has its own memory.
+    /// Transcriptions at the same time, on each device; as many as cores (divided by `--threads-per-state`) if not
+    /// given, on GPUs at most 4. Each has its own memory.
     #[arg(long, env = "INFERENCE_STATES", value_name = "COUNT")]
     pub states: Option<NonZeroUsize>,
 
@@ -163,9 +167,9 @@ pub struct Config {
 
     /// Longest piece that audio is cut in, at a pause, in seconds: shorter ones spread a recording better over
     /// the states and let others in between, longer ones fill a GPU better. 28 is the most that the model hears
-    /// at once.
-    #[arg(long = "piece-seconds", env = "INFERENCE_PIECE_SECONDS", value_name = "SECONDS", default_value = "15", value_parser = piece)]
-    pub piece: Duration,
+    /// at once, and what is taken for GPUs if not given; 15 for a CPU.
+    #[arg(long = "piece-seconds", env = "INFERENCE_PIECE_SECONDS", value_name = "SECONDS", value_parser = piece)]
+    pub piece: Option<Duration>,
 
     /// Flash attention: on for a GPU, off for a CPU if not given.
     #[arg(long, env = "INFERENCE_FLASH_ATTENTION", value_name = "BOOL")]
@@ -315,6 +319,9 @@ pub enum ConfigError {
         "--edge-url and --public-url need each other, and EDGE_SIGNING_SECRETS to sign heartbeats with"
     )]
     HalfRegistered,
+    /// The aliases contradict each other or the models.
+    #[error("--model-alias: {0}")]
+    Aliases(String),
 }
 
 impl Config {
@@ -326,7 +333,8 @@ impl Config {
         if !self.dev_insecure && self.edge_signing_secrets.is_none() {
             return Err(ConfigError::NoSecrets);
         }
-        if self.model.iter().all(|m| m.trim().is_empty()) {
+        let names = self.models.names();
+        if names.kept().is_empty() {
             return Err(ConfigError::NoModel);
         }
         let registers = self.edge_url.is_some() || self.public_url.is_some();
@@ -336,18 +344,29 @@ impl Config {
         if registers && !can {
             return Err(ConfigError::HalfRegistered);
         }
-        Ok(())
+        names.contradiction().map_or(Ok(()), |contradiction| {
+            Err(ConfigError::Aliases(contradiction))
+        })
     }
 
-    /// Sessions to run at the same time.
-    pub(crate) fn state_count(&self) -> usize {
-        self.states.map_or_else(
-            || {
-                let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-                (cores / usize::from(self.threads_per_state.get())).max(1)
-            },
-            NonZeroUsize::get,
-        )
+    /// Sessions to run at the same time, on each device.
+    pub(crate) fn state_count(&self, on_gpu: bool) -> usize {
+        let by_cores = || {
+            let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            let states = (cores / usize::from(self.threads_per_state.get())).max(1);
+            if on_gpu {
+                states.min(MOST_STATES_OF_GPU)
+            } else {
+                states
+            }
+        };
+        self.states.map_or_else(by_cores, NonZeroUsize::get)
+    }
+
+    /// Longest piece that audio is cut in.
+    pub(crate) fn longest_piece(&self, on_gpu: bool) -> Duration {
+        let common = if on_gpu { LONGEST_PIECE } else { COMMON_PIECE };
+        self.piece.unwrap_or(common)
     }
 }
 
@@ -373,8 +392,8 @@ mod tests {
         let Some(Command::Serve(config)) = cli.command else {
             panic!("not serve");
         };
-        assert_eq!(config.state_count(), 3);
-        assert_eq!(parse(&["--states", "3"]).state_count(), 3);
+        assert_eq!(config.state_count(false), 3);
+        assert_eq!(parse(&["--states", "3"]).state_count(true), 3);
     }
 
     #[test]
@@ -439,12 +458,39 @@ mod tests {
             ["--heartbeat-interval", "0.1"],
             ["--heartbeat-interval", "61"],
             ["--edge-signing-secrets", "short"],
+            ["--device", "cuda:x"],
+            ["--model-alias", "a"],
+            ["--model-idle-timeout", "0"],
         ] {
             assert!(
                 Cli::try_parse_from([&["inference"][..], &args].concat()).is_err(),
                 "{args:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_gpu_gets_long_pieces_and_few_states_unless_told_otherwise() {
+        let config = parse(&[]);
+        let seconds = |config: &Config, on_gpu| config.longest_piece(on_gpu).as_secs();
+        assert_eq!((seconds(&config, false), seconds(&config, true)), (15, 28));
+        assert!(config.state_count(true) <= 4);
+        let config = parse(&["--piece-seconds", "20"]);
+        assert_eq!((seconds(&config, false), seconds(&config, true)), (20, 20));
+    }
+
+    #[test]
+    fn an_alias_for_a_model_that_is_never_served_is_refused() {
+        let with = |args: &[&str]| parse(&[&["--dev-insecure"], args].concat()).check();
+        assert_eq!(
+            with(&["--model-alias", "fast=tiny.en,slow=tiny.en-q8_0"]),
+            Ok(())
+        );
+        let error = with(&["--model-alias", "fast=base"]).unwrap_err();
+        assert!(matches!(error, ConfigError::Aliases(_)), "{error}");
+        let on_demand = ["--model-alias", "fast=base", "--models-on-demand", "*"];
+        assert_eq!(with(&on_demand), Ok(()));
+        assert_eq!(with(&["--model", " ,"]), Err(ConfigError::NoModel));
     }
 
     #[test]

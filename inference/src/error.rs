@@ -126,6 +126,16 @@ pub enum Error {
         /// When a permit is likely to be free.
         retry_after: Duration,
     },
+    /// The model exists, but is not in memory and can't be loaded now: its file is broken, or others are in use.
+    #[error("The model '{model}' is not available now.")]
+    ModelUnavailable {
+        /// Its full name.
+        model: String,
+        /// For the log.
+        cause: String,
+        /// When it is worth another try.
+        retry_after: Duration,
+    },
     /// The service is shutting down.
     #[error("The service is shutting down.")]
     ShuttingDown,
@@ -173,7 +183,7 @@ const RETRY_AFTER_SHUTDOWN: Duration = Duration::from_secs(2);
 
 impl Error {
     /// Every code and its status, for the documentation.
-    pub const ALL_CODES: [(&'static str, u16); 25] = [
+    pub const ALL_CODES: [(&'static str, u16); 26] = [
         ("invalid_signature", 401),
         ("replayed_request", 401),
         ("insufficient_scope", 403),
@@ -196,6 +206,7 @@ impl Error {
         ("upgrade_required", 426),
         ("request_timeout", 408),
         ("queue_full", 503),
+        ("model_unavailable", 503),
         ("shutting_down", 503),
         ("deadline_exceeded", 504),
         ("internal_error", 500),
@@ -232,6 +243,9 @@ impl Error {
             Self::UpgradeRequired => caller("upgrade_required", StatusCode::UPGRADE_REQUIRED),
             Self::RequestTimeout => caller("request_timeout", StatusCode::REQUEST_TIMEOUT),
             Self::QueueFull { .. } => server("queue_full", StatusCode::SERVICE_UNAVAILABLE),
+            Self::ModelUnavailable { .. } => {
+                server("model_unavailable", StatusCode::SERVICE_UNAVAILABLE)
+            }
             Self::ShuttingDown => server("shutting_down", StatusCode::SERVICE_UNAVAILABLE),
             Self::DeadlineExceeded => server("deadline_exceeded", StatusCode::GATEWAY_TIMEOUT),
             Self::Internal { .. } => server("internal_error", StatusCode::INTERNAL_SERVER_ERROR),
@@ -244,7 +258,9 @@ impl Error {
             Self::MissingParameter { param }
             | Self::DuplicateParameter { param }
             | Self::InvalidValue { param, .. } => Some(param),
-            Self::ModelNotFound { .. } | Self::ModelNotAllowed { .. } => Some("model"),
+            Self::ModelNotFound { .. }
+            | Self::ModelNotAllowed { .. }
+            | Self::ModelUnavailable { .. } => Some("model"),
             Self::EmptyFile
             | Self::FileTooLarge { .. }
             | Self::AudioTooLong { .. }
@@ -257,7 +273,9 @@ impl Error {
     /// When the same request may be sent again.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::QueueFull { retry_after } => Some(*retry_after),
+            Self::QueueFull { retry_after } | Self::ModelUnavailable { retry_after, .. } => {
+                Some(*retry_after)
+            }
             Self::ShuttingDown => Some(RETRY_AFTER_SHUTDOWN),
             _ => None,
         }
@@ -266,7 +284,9 @@ impl Error {
     /// What the caller is not told.
     pub fn cause(&self) -> Option<&str> {
         match self {
-            Self::InvalidSignature { cause } | Self::Internal { cause } => Some(cause),
+            Self::InvalidSignature { cause }
+            | Self::ModelUnavailable { cause, .. }
+            | Self::Internal { cause } => Some(cause),
             _ => None,
         }
     }
@@ -376,6 +396,11 @@ mod tests {
             Error::QueueFull {
                 retry_after: Duration::ZERO,
             },
+            Error::ModelUnavailable {
+                model: s(),
+                cause: s(),
+                retry_after: Duration::ZERO,
+            },
             Error::ShuttingDown,
             Error::DeadlineExceeded,
             Error::Internal { cause: s() },
@@ -386,6 +411,7 @@ mod tests {
                 | Error::Replayed
                 | Error::InsufficientScope { .. }
                 | Error::ModelNotAllowed { .. }
+                | Error::ModelUnavailable { .. }
                 | Error::ModelNotFound { .. }
                 | Error::NotFound
                 | Error::MethodNotAllowed

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::backend::DecodeOptions;
 use crate::error::Error;
-use crate::registry::{Model, Registry};
+use crate::registry::Model;
 use crate::spool::Spooled;
 
 /// The form as it came: known fields only, their sizes bounded, their values not yet read.
@@ -132,8 +132,6 @@ pub(crate) const MAX_PROMPT_BYTES: usize = PROMPT.max_bytes;
 /// A transcription as it was asked for, every value checked.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    /// As the caller wrote it.
-    pub(crate) model_name: String,
     pub(crate) format: ResponseFormat,
     pub(crate) stream: bool,
     /// Whether each piece is told what was said before it.
@@ -142,27 +140,24 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Reads the form's values; the model is looked up by the caller's `resolve`.
-    pub(crate) fn of<'r>(
+    /// Reads the form's values; the model is `choose`n by the name that the form has for it.
+    pub(crate) fn of(
         form: &Form,
         task: Task,
-        registry: &'r Registry,
-    ) -> Result<(Self, &'r Model), Error> {
+        choose: impl FnOnce(&str) -> Result<Model, Error>,
+    ) -> Result<(Self, Model), Error> {
         let name = form
             .get(&MODEL)
             .ok_or(Error::MissingParameter { param: MODEL.name })?;
-        let model = registry.resolve(name).ok_or_else(|| Error::ModelNotFound {
-            model: name.to_owned(),
-        })?;
+        let model = choose(name)?;
         let format = format(form)?;
         let asked = Self {
-            model_name: name.to_owned(),
             format,
             stream: yes(form, &STREAM)?,
             carries_text: yes(form, &CONDITION)?,
             options: DecodeOptions {
-                task: possible(task, model)?,
-                language: language(form, model)?,
+                task: possible(task, &model)?,
+                language: language(form, &model)?,
                 prompt: form.get(&PROMPT).map(str::to_owned),
                 hotwords: form.get(&HOTWORDS).map(str::to_owned),
                 temperature: temperature(form)?,
@@ -189,7 +184,7 @@ impl Asked {
 }
 
 fn possible(task: Task, model: &Model) -> Result<Task, Error> {
-    if task == Task::Translate && !model.backend().is_multilingual() {
+    if task == Task::Translate && !model.abilities().is_multilingual() {
         return Err(invalid(
             &MODEL,
             format!("'{}' knows English only and can't translate", model.id()),
@@ -208,7 +203,7 @@ fn language(form: &Form, model: &Model) -> Result<Option<Language>, Error> {
 pub(crate) fn language_of(text: &str, model: &Model) -> Result<Language, Error> {
     let language = Language::parse(text)
         .ok_or_else(|| invalid(&LANGUAGE, "it is not a language code of ISO-639-1"))?;
-    if !model.backend().knows(language) {
+    if !model.abilities().knows(language) {
         return Err(invalid(
             &LANGUAGE,
             format!(
@@ -317,15 +312,7 @@ fn chunking(form: &Form) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::fake::FakeBackend;
-    use std::sync::Arc;
-
-    fn registry() -> Registry {
-        Registry::new(vec![(
-            "tiny.en-q8_0".to_owned(),
-            Arc::new(FakeBackend::default()) as _,
-        )])
-    }
+    use crate::models::testing::{claims, english as registry};
 
     fn ask_for(task: Task, fields: &[(&str, &str)]) -> Result<Asked, Error> {
         let mut form = Form::default();
@@ -335,7 +322,8 @@ mod tests {
         for (name, value) in fields {
             form.set(name, value.as_bytes().to_vec())?;
         }
-        Asked::of(&form, task, &registry()).map(|(asked, _)| asked)
+        let choose = |name: &str| registry().choose(name, &claims(&["*"]));
+        Asked::of(&form, task, choose).map(|(asked, _)| asked)
     }
 
     fn ask(fields: &[(&str, &str)]) -> Result<Asked, Error> {

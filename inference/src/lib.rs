@@ -3,16 +3,18 @@
 //! The way of a request: [`server`] accepts the connection; `auth` checks the edge's signature;
 //! `admission` gives a permit before the body is read; `upload` spools the body under bounds and
 //! `form` reads its fields; the audio is decoded by the crate `inference-audio`; `queue` and `pool`
-//! run it on a session of a [`backend`]; the answer is rendered by the crate `inference-api` and
+//! run it on a session of a [`backend`], of a model that `models` has in memory; the answer is rendered by the crate `inference-api` and
 //! carries the permit to its last byte. Whoever leaves on the way frees everything that was held.
 
 mod admission;
 mod auth;
 pub mod backend;
 pub mod config;
+pub mod device;
 mod error;
 mod form;
 mod heartbeat;
+mod models;
 mod pool;
 mod queue;
 mod realtime;

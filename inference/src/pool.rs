@@ -1,5 +1,4 @@
-//! The threads that run the models: one session of each model on each, made before the first
-//! request.
+//! The threads that run the models, so many for each device; which model is next says the queue.
 //!
 //! There are as many threads as cores (less where a session uses several), whatever the number of
 //! models: whisper.cpp's threads spin at their barriers, so that one too many costs far more than
@@ -7,12 +6,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crate::backend::{Backend, BackendError, Session, Speech};
-use crate::queue::{Finished, Outcome, Queue};
+use crate::backend::{BackendError, Speech};
+use crate::queue::{Finished, Outcome, Queue, Task};
 
 /// Room for whisper.cpp's recursion over a prompt, and then some.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -24,39 +22,25 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Starts `threads` threads with a session of each backend on each; fails if any session can't
-    /// be made.
-    pub(crate) fn start(
-        backends: &[Arc<dyn Backend>],
-        threads: usize,
-    ) -> Result<Self, BackendError> {
+    /// Starts the threads. Each has a number, by which every model has a session for it.
+    pub(crate) fn start(threads: usize) -> Result<Self, BackendError> {
         let mut pool = Self {
             queue: Queue::new(threads),
             threads: Vec::with_capacity(threads),
         };
         for number in 0..threads {
-            let (ready, started) = mpsc::channel();
-            let backends = backends.to_vec();
             let queue = Arc::clone(&pool.queue);
             let thread = std::thread::Builder::new()
                 .name(format!("session-{number}"))
                 .stack_size(STACK_BYTES)
                 .spawn(move || {
-                    // Sessions are made on their own thread, so that their memory is near it.
-                    match Worker::new(backends) {
-                        Ok(mut worker) => {
-                            if ready.send(Ok(())).is_ok() {
-                                worker.serve(&queue);
-                            }
-                        }
-                        Err(error) => drop(ready.send(Err(error))),
+                    while let Some(task) = queue.take() {
+                        let outcome = run(&task, number);
+                        task.ended(&queue, outcome);
                     }
                 })
                 .map_err(|e| BackendError::Load(format!("no thread: {e}")))?;
             pool.threads.push(thread);
-            started
-                .recv()
-                .unwrap_or_else(|_| Err(BackendError::Load("a session's thread died".into())))?;
         }
         Ok(pool)
     }
@@ -80,79 +64,53 @@ impl Drop for Pool {
     }
 }
 
-/// One thread's sessions.
-struct Worker {
-    backends: Vec<Arc<dyn Backend>>,
-    sessions: Vec<Option<Box<dyn Session>>>,
-}
-
-impl Worker {
-    fn new(backends: Vec<Arc<dyn Backend>>) -> Result<Self, BackendError> {
-        let sessions = backends
-            .iter()
-            .map(|b| b.session().map(Some))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { backends, sessions })
+/// Transcribes a piece on the thread of this number.
+fn run(task: &Task, thread: usize) -> Outcome {
+    let piece = &task.piece;
+    let asked = &piece.wanted;
+    // Nothing enters the queue before its model is loaded.
+    let Some(Ok(model)) = asked.model.loaded() else {
+        return Err(BackendError::Load("it is not loaded".into()));
+    };
+    let options = piece.options();
+    let speech = Speech {
+        samples: &piece.samples,
+        is_whole: piece.is_whole,
+    };
+    let waited = task.entered.elapsed();
+    let started = Instant::now();
+    let decoded = model.run(thread, |session| {
+        // A panic costs this run and this session, no other.
+        catch_unwind(AssertUnwindSafe(|| {
+            session.transcribe(speech, &options, &task.abort)
+        }))
+        .unwrap_or_else(|_| Err(BackendError::SessionLost("a panic".into())))
+    });
+    if let Err(BackendError::SessionLost(cause)) = &decoded {
+        tracing::error!(cause, model = ?asked.model, "a session is lost");
     }
-
-    fn serve(&mut self, queue: &Queue) {
-        while let Some(task) = queue.take() {
-            let piece = &task.piece;
-            let model = piece.wanted.model;
-            let options = piece.options();
-            let speech = Speech {
-                samples: &piece.samples,
-                is_whole: piece.is_whole,
-            };
-            let waited = task.entered.elapsed();
-            let started = Instant::now();
-            let outcome: Outcome = self
-                .session(model)
-                .and_then(|session| {
-                    // A panic costs this run and this session, no other.
-                    catch_unwind(AssertUnwindSafe(|| {
-                        session.transcribe(speech, &options, &task.abort)
-                    }))
-                    .unwrap_or_else(|_| Err(BackendError::SessionLost("a panic".into())))
-                })
-                .map(|decoded| Finished {
-                    decoded,
-                    start: piece.start,
-                    waited,
-                    ran: started.elapsed(),
-                });
-            if let Err(BackendError::SessionLost(cause)) = &outcome {
-                tracing::error!(cause, model, "a session is lost");
-                self.sessions[model] = None;
-            }
-            task.ended(queue, outcome);
-        }
-    }
-
-    /// The model's session, made anew if it was lost.
-    fn session(&mut self, model: usize) -> Result<&mut Box<dyn Session>, BackendError> {
-        let slot = &mut self.sessions[model];
-        if slot.is_none() {
-            *slot = Some(self.backends[model].session()?);
-        }
-        slot.as_mut()
-            .ok_or_else(|| BackendError::SessionLost("no session".into()))
-    }
+    Ok(Finished {
+        decoded: decoded?,
+        start: piece.start,
+        waited,
+        ran: started.elapsed(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::fake::{FakeBackend, Gate};
-    use crate::backend::{Abort, DecodeOptions, Decoded};
-    use crate::queue::tests::{chunk, flow, wanted};
+    use crate::backend::fake::FakeBackend;
+    use crate::backend::{Abilities, Abort, Backend, DecodeOptions, Decoded, Session};
+    use crate::models::Use;
+    use crate::models::testing::use_of;
+    use crate::queue::tests::{chunk, flow, wanted, wanted_of};
     use crate::ticket::Failed;
-    use inference_api::language::Language;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// One piece of so many samples for a model; what the queue says of it.
-    async fn run(pool: &Pool, model: usize, samples: usize) -> Result<String, Failed> {
-        let (mut ticket, mut feeder) = pool.queue().open(flow("a"), wanted(model));
+    async fn run(pool: &Pool, model: Use, samples: usize) -> Result<String, Failed> {
+        let (mut ticket, mut feeder) = pool.queue().open(flow("a"), wanted_of(model));
         feeder.push(chunk(0, samples)).unwrap();
         let part = ticket.part().await.unwrap()?;
         Ok(part.segments[0].text.clone())
@@ -164,11 +122,8 @@ mod tests {
     }
 
     impl Backend for Panicking {
-        fn is_multilingual(&self) -> bool {
-            false
-        }
-        fn knows(&self, _: Language) -> bool {
-            true
+        fn abilities(&self) -> Abilities {
+            Abilities::ENGLISH
         }
         fn session(&self) -> Result<Box<dyn Session>, BackendError> {
             self.sessions.fetch_add(1, Ordering::Relaxed);
@@ -192,27 +147,27 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_a_model_costs_one_run_and_the_session_is_replaced() {
         let bad = Arc::new(Panicking::default());
-        let good = Arc::new(FakeBackend::new(Arc::new(Gate::default())));
-        let backends: [Arc<dyn Backend>; 2] = [bad.clone(), good];
-        let pool = Pool::start(&backends, 1).unwrap();
+        let pool = Pool::start(1).unwrap();
+        let model = wanted_of(use_of(bad.clone(), 1));
+        let (mut ticket, mut feeder) = pool.queue().open(flow("a"), model);
         for _ in 0..2 {
-            let outcome = run(&pool, 0, 10).await;
+            feeder.push(chunk(0, 10)).unwrap();
+            let outcome = ticket.part().await.unwrap();
             let lost = matches!(outcome, Err(Failed::Backend(BackendError::SessionLost(_))));
             assert!(lost, "{outcome:?}");
         }
         assert_eq!(bad.sessions.load(Ordering::Relaxed), 2);
-        assert_eq!(run(&pool, 1, 10).await.unwrap(), " 10 samples");
+        let good = use_of(Arc::new(FakeBackend::default()), 1);
+        assert_eq!(run(&pool, good, 10).await.unwrap(), " 10 samples");
         assert_eq!(pool.queue().load().running, 0);
     }
 
     #[tokio::test]
     async fn dropping_the_pool_serves_what_waits_first() {
-        let backends: [Arc<dyn Backend>; 1] =
-            [Arc::new(FakeBackend::new(Arc::new(Gate::default())))];
-        let pool = Pool::start(&backends, 2).unwrap();
+        let pool = Pool::start(2).unwrap();
         let mut tickets = Vec::new();
         for _ in 0..8 {
-            let (ticket, mut feeder) = pool.queue().open(flow("a"), wanted(0));
+            let (ticket, mut feeder) = pool.queue().open(flow("a"), wanted());
             feeder.push(chunk(0, 5)).unwrap();
             tickets.push((ticket, feeder));
         }

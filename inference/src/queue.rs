@@ -2,7 +2,8 @@
 //! [`Scheduler`]; this gives it a lock, a clock and somebody to wake.
 //!
 //! How many requests there are is bounded by the permits of [`crate::admission`], which are taken before a body is
-//! read, and the pieces of each by [`Queue::push`], which makes its decoder wait. So memory is, too.
+//! read, and the pieces of each by [`Queue::push`], which makes its decoder wait. So memory is, too. It makes it wait
+//! for the model as well, where that is being loaded: no session ever does.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use inference_audio::{AudioError, Decoded as DecodedAudio};
 use tokio::sync::mpsc;
 
 use crate::backend::{Abort, BackendError, DecodeOptions, Decoded, last_bytes};
+use crate::models::{Unavailable, Use};
 use crate::scheduler::{Flow, Scheduler};
 use crate::ticket::{Feeder, Ticket};
 
@@ -26,10 +28,10 @@ const AHEAD: u32 = 1;
 const MOST_SAID_BYTES: usize = 2048;
 
 /// What all pieces of a request share.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Wanted {
-    /// Which of the pool's models.
-    pub(crate) model: usize,
+    /// Stays in memory while this is held.
+    pub(crate) model: Use,
     pub(crate) options: DecodeOptions,
     /// Whether the language is to be found out from the first piece.
     pub(crate) finds_language: bool,
@@ -91,6 +93,8 @@ pub(crate) type Outcome = Result<Finished, BackendError>;
 pub(crate) enum News {
     /// A piece is transcribed, or was not.
     Ended(u32, Outcome),
+    /// There is no model to transcribe them.
+    Unavailable(Unavailable),
     /// All pieces of the audio have entered, so many; or the rest can't be decoded.
     Decoded(Result<(DecodedAudio, Duration), AudioError>, u32),
 }
@@ -109,8 +113,17 @@ impl Task {
     /// Tells the request how it went; who sent it may have gone.
     pub(crate) fn ended(self, queue: &Queue, outcome: Outcome) {
         let ran = outcome.as_ref().ok().map(|finished| finished.ran);
-        queue.done(self.request, self.number, ran);
-        let _ = self.news.send(News::Ended(self.number, outcome));
+        let Self {
+            piece,
+            request,
+            number,
+            news,
+            ..
+        } = self;
+        // Before the request hears of it: by its last news nothing of it holds its model any more.
+        drop(piece);
+        queue.done(request, number, ran);
+        let _ = news.send(News::Ended(number, outcome));
     }
 }
 
@@ -119,7 +132,7 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     /// There is work.
     work: Condvar,
-    /// A request may push again, or knows its language, or is over.
+    /// A request may push again, or knows its language, or is over, or its model is loaded.
     room: Condvar,
     /// Most pieces of a request that are pushed and not yet in its answer.
     window: u32,
@@ -166,6 +179,15 @@ pub(crate) struct Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
+/// Why a piece does not enter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The request is over.
+    Gone,
+    /// There is no model for it.
+    Unavailable(Unavailable),
+}
+
 impl Queue {
     /// For so many sessions.
     pub(crate) fn new(sessions: usize) -> Arc<Self> {
@@ -209,37 +231,49 @@ impl Queue {
         )
     }
 
-    /// The next piece of a request; waits until there is room for it, and for what it is to know.
+    /// The next piece of a request; waits until there is room for it, for what it is to know, and for the model.
     pub(crate) fn push(
         &self,
         id: u64,
         wanted: &Wanted,
         piece: impl FnOnce(Known) -> Piece,
-    ) -> Result<(), Gone> {
+    ) -> Result<(), Refused> {
         let mut state = self.lock();
         loop {
             if state.closed {
-                return Err(Gone);
+                return Err(Refused::Gone);
             }
-            let request = state.requests.get_mut(&id).ok_or(Gone)?;
+            let request = state.requests.get_mut(&id).ok_or(Refused::Gone)?;
+            let is_loaded = match wanted.model.loaded() {
+                Some(Err(why)) => return Err(Refused::Unavailable(why.clone())),
+                loaded => loaded.is_some(),
+            };
             let ahead = request.pushed - request.taken;
             let knows = if wanted.carries_text {
                 ahead == 0
             } else {
                 !wanted.finds_language || request.pushed == 0 || request.known.language.is_some()
             };
-            if knows && ahead < self.window {
+            if is_loaded && knows && ahead < self.window {
                 request.pushed += 1;
                 let piece = piece(request.known.clone());
                 let cost_ms =
                     piece.samples.len() as u64 * 1000 / u64::from(inference_audio::SAMPLE_RATE);
                 let entry = (piece, Instant::now());
-                state.scheduler.push(id, cost_ms, entry).ok_or(Gone)?;
+                let pushed = state.scheduler.push(id, cost_ms, entry);
+                pushed.ok_or(Refused::Gone)?;
                 self.work.notify_one();
                 return Ok(());
             }
             state = wait(&self.room, state);
         }
+    }
+
+    /// A model was loaded, or could not be: whoever waits for it looks again.
+    pub(crate) fn models_changed(&self) {
+        // Whoever saw it missing under the lock waits by now.
+        drop(self.lock());
+        self.room.notify_all();
     }
 
     /// No further piece of the request will come; how many did.

@@ -1,22 +1,20 @@
-//! The models that are loaded, and the names by which callers may mean them.
+//! Which model a caller may use, by whichever name; and what he is told of them.
 
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use inference_api::claims::Claims;
+use inference_api::model::ALIAS_OF_DEFAULT;
 use serde_json::{Value, json};
 
-use crate::backend::{Backend, LoadedModel};
+use crate::backend::Abilities;
+use crate::error::Error;
+use crate::models::{Loader, Names, Unavailable, Use};
 
-/// The name by which OpenAI's clients ask for Whisper.
-pub(crate) const ALIAS_OF_DEFAULT: &str = "whisper-1";
-
-/// A loaded model.
+/// A model that a caller may use; not necessarily in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Model {
     id: String,
-    /// Its place among the sessions of each thread.
-    index: usize,
-    backend: Arc<dyn Backend>,
+    abilities: Abilities,
 }
 
 impl Model {
@@ -25,25 +23,8 @@ impl Model {
         &self.id
     }
 
-    pub(crate) fn index(&self) -> usize {
-        self.index
-    }
-
-    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
-        &self.backend
-    }
-
-    /// Every name it answers to.
-    fn names(&self) -> impl Iterator<Item = &str> {
-        let alias = (self.index == 0).then_some(ALIAS_OF_DEFAULT);
-        [self.id.as_str(), without_quantization(&self.id)]
-            .into_iter()
-            .chain(alias)
-    }
-
-    /// Whether the claims' key may use it, under whichever of its names it was allowed.
-    pub(crate) fn is_allowed_by(&self, claims: &Claims) -> bool {
-        self.names().any(|name| claims.allows_model(name))
+    pub(crate) fn abilities(&self) -> Abilities {
+        self.abilities
     }
 }
 
@@ -52,152 +33,223 @@ fn describe(name: &str, created: u64) -> Value {
     json!({"id": name, "object": "model", "created": created, "owned_by": "whisper-edge"})
 }
 
-/// `tiny.en-q8_0` without its `-q8_0`; a name that has none stays as it is.
-fn without_quantization(name: &str) -> &str {
-    match name.rsplit_once('-') {
-        Some((base, suffix))
-            if suffix.starts_with('q')
-                && suffix.as_bytes().get(1).is_some_and(u8::is_ascii_digit) =>
-        {
-            base
-        }
-        _ => name,
-    }
-}
-
-/// All loaded models; the first is the default.
+/// All models that are served.
 pub(crate) struct Registry {
-    models: Vec<Model>,
-    /// When they were loaded, in unix seconds.
+    names: Names,
+    loader: Loader,
+    /// When the service started, in unix seconds.
     created: u64,
 }
 
 impl Registry {
-    pub(crate) fn new(models: Vec<LoadedModel>) -> Self {
+    pub(crate) fn new(names: Names, loader: Loader) -> Self {
         Self {
-            models: models
-                .into_iter()
-                .enumerate()
-                .map(|(index, (id, backend))| Model { id, index, backend })
-                .collect(),
+            names,
+            loader,
             created: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |d| d.as_secs()),
         }
     }
 
-    /// The model a caller means: by its full name first, then by a shorter one or the alias.
-    pub(crate) fn resolve(&self, name: &str) -> Option<&Model> {
-        self.models
-            .iter()
-            .find(|m| m.id == name)
-            .or_else(|| self.models.iter().find(|m| m.names().any(|n| n == name)))
+    /// Loads the models that are to be kept, one after another. Blocks until all are loaded or one can't be.
+    pub(crate) fn load_kept(&self) -> Result<(), Unavailable> {
+        for model in self.names.kept() {
+            self.loader.wait(&self.loader.request(model, true))?;
+        }
+        Ok(())
     }
 
-    /// The first model that the claims' key may use.
-    pub(crate) fn first_for(&self, claims: &Claims) -> Option<&Model> {
-        self.models.iter().find(|m| m.is_allowed_by(claims))
+    /// The model that a caller means, if he may use it.
+    pub(crate) fn choose(&self, name: &str, claims: &Claims) -> Result<Model, Error> {
+        let offered = self.offered();
+        let id = self.names.resolve(name, &offered);
+        let id = id.ok_or_else(|| Error::ModelNotFound {
+            model: name.to_owned(),
+        })?;
+        // Before its file is touched: who may not use it learns nothing of it.
+        if !self.is_allowed(id, &offered, claims) {
+            return Err(Error::ModelNotAllowed {
+                model: name.to_owned(),
+            });
+        }
+        Ok(Model {
+            abilities: self.loader.abilities(id)?,
+            id: id.to_owned(),
+        })
+    }
+
+    /// The first model that the claims' key may use: the default, if it may use that.
+    pub(crate) fn first_for(&self, claims: &Claims) -> Result<Model, Error> {
+        let offered = self.offered();
+        let allowed = |id: &&String| self.is_allowed(id, &offered, claims);
+        let first = offered.iter().find(allowed);
+        let id = first.ok_or_else(|| Error::ModelNotAllowed {
+            model: ALIAS_OF_DEFAULT.to_owned(),
+        })?;
+        Ok(Model {
+            abilities: self.loader.abilities(id)?,
+            id: id.clone(),
+        })
+    }
+
+    /// Holds the model in memory, or has it loaded: whoever is served by it waits for that.
+    pub(crate) fn hold(&self, model: &Model) -> Use {
+        self.loader.request(&model.id, false)
     }
 
     /// The full names of the models in memory, in order.
     pub(crate) fn loaded(&self) -> Vec<String> {
-        self.models.iter().map(|model| model.id.clone()).collect()
+        self.loader.loaded()
     }
 
-    pub(crate) fn backends(&self) -> Vec<Arc<dyn Backend>> {
-        self.models.iter().map(|m| Arc::clone(&m.backend)).collect()
+    /// The names of the models in memory: each in full, then its aliases.
+    pub(crate) fn names_loaded(&self) -> Vec<String> {
+        let loaded = self.loader.loaded();
+        // Without a look into the folder: this goes with every answer.
+        let offered = self.names.offered(&loaded);
+        let mut names = Vec::new();
+        for model in loaded {
+            let aliases = self.names.aliases_of(&model, &offered);
+            let aliases: Vec<String> = aliases.into_iter().map(str::to_owned).collect();
+            names.push(model);
+            names.extend(aliases);
+        }
+        names
     }
 
     /// The body of `GET /v1/models`: what the claims' key may use.
     pub(crate) fn list(&self, claims: &Claims) -> Value {
-        let data: Vec<Value> = self
-            .models
-            .iter()
-            .filter(|m| m.is_allowed_by(claims))
-            .flat_map(|m| {
-                let alias = (m.index == 0).then_some(ALIAS_OF_DEFAULT);
-                [m.id.as_str()]
-                    .into_iter()
-                    .chain(alias)
-                    .map(|n| describe(n, self.created))
-            })
+        let offered = self.offered();
+        let allowed = |id: &&String| self.is_allowed(id, &offered, claims);
+        let usable = |id: &&String| self.loader.abilities(id).is_ok();
+        let named = |id: &String| {
+            let mut names = vec![id.clone()];
+            let aliases = self.names.aliases_of(id, &offered);
+            names.extend(aliases.into_iter().map(str::to_owned));
+            names
+        };
+        let models = offered.iter().filter(allowed).filter(usable);
+        let data: Vec<Value> = models
+            .flat_map(named)
+            .map(|name| describe(&name, self.created))
             .collect();
         json!({"object": "list", "data": data})
     }
 
-    /// The body of `GET /v1/models/{name}`.
+    /// The body of `GET /v1/models/{name}`; one that the key may not use is not there.
     pub(crate) fn describe(&self, name: &str, claims: &Claims) -> Option<Value> {
-        self.resolve(name)
-            .filter(|m| m.is_allowed_by(claims))
-            .map(|_| describe(name, self.created))
+        self.choose(name, claims).ok()?;
+        Some(describe(name, self.created))
+    }
+
+    /// What is served now: a file that came to the folder, too.
+    fn offered(&self) -> Vec<String> {
+        let present = if self.names.has_on_demand() {
+            self.loader.library().names()
+        } else {
+            Vec::new()
+        };
+        self.names.offered(&present)
+    }
+
+    /// Under whichever of its names it was allowed.
+    fn is_allowed(&self, id: &str, offered: &[String], claims: &Claims) -> bool {
+        let mut names = self.names.of(id, offered).into_iter();
+        names.any(|name| claims.allows_model(name))
+    }
+}
+
+impl From<Unavailable> for Error {
+    fn from(why: Unavailable) -> Self {
+        Self::ModelUnavailable {
+            model: why.model,
+            retry_after: why.retry_after,
+            cause: why.cause,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::fake::FakeBackend;
-    use inference_api::claims::Render;
+    use crate::models::testing::{Shelf, claims, registry};
 
-    fn registry() -> Registry {
-        let backend = || -> Arc<dyn Backend> { Arc::new(FakeBackend::default()) };
-        Registry::new(vec![
-            ("tiny.en-q8_0".to_owned(), backend()),
-            ("large-v3-turbo-q5_0".to_owned(), backend()),
-            ("tiny.en".to_owned(), backend()),
-        ])
+    fn ids(list: &Value) -> Vec<&str> {
+        let data = list["data"].as_array().unwrap().iter();
+        data.filter_map(|m| m["id"].as_str()).collect()
     }
 
-    fn claims(models: &[&str]) -> Claims {
-        Claims {
-            request_id: "r".into(),
-            key_id: "k".into(),
-            owner: None,
-            scopes: vec![],
-            models: models.iter().map(|m| (*m).to_owned()).collect(),
-            max_audio_seconds: None,
-            priority: 5,
-            deadline_ms: 0,
-            render: Render::Client,
-        }
-    }
-
-    #[test]
-    fn a_model_is_meant_by_full_name_short_name_or_alias() {
-        let registry = registry();
-        for (name, id) in [
-            ("tiny.en-q8_0", Some("tiny.en-q8_0")),
-            ("whisper-1", Some("tiny.en-q8_0")),
-            ("tiny.en", Some("tiny.en")),
-            ("large-v3-turbo", Some("large-v3-turbo-q5_0")),
-            ("large-v3", None),
-            ("", None),
-            ("../tiny.en", None),
-        ] {
-            assert_eq!(registry.resolve(name).map(Model::id), id, "{name}");
-        }
-    }
+    const KEPT: [&str; 3] = ["tiny.en-q8_0", "large-v3-turbo-q5_0", "tiny.en"];
 
     #[test]
     fn a_key_may_be_allowed_a_model_under_any_of_its_names() {
-        let registry = registry();
-        let default = registry.resolve("whisper-1").unwrap();
-        for models in [&["*"][..], &["whisper-1"], &["tiny.en-q8_0"], &["tiny.en"]] {
-            assert!(default.is_allowed_by(&claims(models)), "{models:?}");
+        let registry = registry(&Shelf::with(&KEPT), &KEPT, &[], &["fast=tiny.en-q8_0"]);
+        for models in [
+            &["*"][..],
+            &["whisper-1"],
+            &["tiny.en-q8_0"],
+            &["tiny.en"],
+            &["fast"],
+        ] {
+            for name in ["whisper-1", "tiny.en-q8_0", "fast"] {
+                let chosen = registry.choose(name, &claims(models)).unwrap();
+                assert_eq!(chosen.id(), "tiny.en-q8_0", "{models:?}");
+            }
         }
-        assert!(!default.is_allowed_by(&claims(&["large-v3-turbo"])));
+        let other = registry.choose("whisper-1", &claims(&["large-v3-turbo"]));
+        assert!(matches!(other, Err(Error::ModelNotAllowed { .. })));
+        let none = registry.choose("medium", &claims(&["*"]));
+        assert!(matches!(none, Err(Error::ModelNotFound { .. })));
     }
 
     #[test]
-    fn a_key_sees_the_models_it_may_use() {
-        let list = registry().list(&claims(&["large-v3-turbo", "whisper-1"]));
-        let ids: Vec<_> = list["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter_map(|m| m["id"].as_str())
-            .collect();
-        assert_eq!(ids, ["tiny.en-q8_0", "whisper-1", "large-v3-turbo-q5_0"]);
-        assert!(registry().describe("tiny.en", &claims(&["base"])).is_none());
+    fn a_key_sees_the_models_it_may_use_with_their_further_names() {
+        let registry = registry(&Shelf::with(&KEPT), &KEPT, &[], &["turbo=large-v3-turbo"]);
+        let list = registry.list(&claims(&["turbo", "whisper-1"]));
+        assert_eq!(
+            ids(&list),
+            ["tiny.en-q8_0", "whisper-1", "large-v3-turbo-q5_0", "turbo"]
+        );
+        assert!(registry.describe("turbo", &claims(&["turbo"])).is_some());
+        assert!(registry.describe("tiny.en", &claims(&["base"])).is_none());
+        assert_eq!(
+            registry.first_for(&claims(&["turbo"])).unwrap().id(),
+            "large-v3-turbo-q5_0"
+        );
+        assert!(registry.first_for(&claims(&["base"])).is_err());
+    }
+
+    #[test]
+    fn a_model_that_comes_later_is_listed_and_served_and_one_that_goes_is_not() {
+        let shelf = Shelf::with(&["tiny"]);
+        let registry = registry(&shelf, &["tiny"], &["*"], &["later=base-q8_0"]);
+        let everyone = claims(&["*"]);
+        assert_eq!(ids(&registry.list(&everyone)), ["tiny", "whisper-1"]);
+        assert!(registry.choose("base", &everyone).is_err());
+        shelf.put("base-q8_0", 10);
+        assert_eq!(
+            ids(&registry.list(&everyone)),
+            ["tiny", "whisper-1", "base-q8_0", "later"]
+        );
+        for name in ["base", "base-q8_0", "later"] {
+            assert_eq!(registry.choose(name, &everyone).unwrap().id(), "base-q8_0");
+        }
+        assert_eq!(registry.loaded(), ["tiny"], "a listing loads nothing");
+        shelf.remove("base-q8_0");
+        assert!(registry.choose("base", &everyone).is_err());
+    }
+
+    #[test]
+    fn what_is_no_model_is_not_listed_and_whoever_may_not_use_it_learns_nothing_of_it() {
+        let shelf = Shelf::with(&["tiny"]);
+        let registry = registry(&shelf, &["tiny"], &["*"], &[]);
+        shelf.put_broken("bad");
+        assert_eq!(ids(&registry.list(&claims(&["*"]))), ["tiny", "whisper-1"]);
+        let error = registry.choose("bad", &claims(&["*"])).unwrap_err();
+        assert_eq!(error.kind().code, "model_unavailable");
+        assert!(error.retry_after().is_some());
+        let other = registry.choose("bad", &claims(&["tiny"]));
+        assert!(matches!(other, Err(Error::ModelNotAllowed { .. })));
     }
 }

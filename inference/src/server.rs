@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +18,15 @@ use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::whisper::{Whisper, WhisperSettings};
-use crate::backend::{BackendError, LoadedModel};
+#[cfg(any(test, feature = "test-support"))]
+use crate::backend::LoadedModel;
+use crate::backend::{BackendError, gpus};
 use crate::config::{Config, ConfigError};
 use crate::heartbeat::Heart;
+use crate::device::{self, Device, DeviceError};
+use crate::models::{Folder, Places, Running, Unavailable};
 use crate::routes::router;
-use crate::service::{CountedConnection, Ear, Service};
+use crate::service::{CountedConnection, Ear, Models, Service};
 
 /// Read and write buffer of a connection, at most. Also the largest request head.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -46,7 +49,13 @@ pub enum ServerError {
         /// What is wrong, and where it was looked for.
         cause: String,
     },
-    /// The states can't be made.
+    /// There is no folder of models.
+    #[error(transparent)]
+    Directory(#[from] inference_models::directory::DirectoryError),
+    /// What models are to run on is not there.
+    #[error("--device: {0}")]
+    Device(#[from] DeviceError),
+    /// The threads can't be made.
     #[error(transparent)]
     Backend(#[from] BackendError),
     /// The address can't be listened on; mostly because another process does.
@@ -90,12 +99,14 @@ impl Server {
         config.check()?;
         // First, so that a busy port is known before a model is loaded for nothing.
         let listener = listen(config.listen).await?;
-        let loading = config.clone();
-        let models = tokio::task::spawn_blocking(move || load_models(&loading))
-            .await
-            .map_err(|e| BackendError::Load(e.to_string()))??;
+        let folder = directory_or_default(config.models.models_dir.as_deref())?;
+        let devices = config
+            .models
+            .device
+            .resolve(&gpus::present(), &device::built())?;
+        let models = models_of(config, folder, devices);
         let ear: Ear = || Box::new(VoiceDetector::default());
-        Self::new(listener, config, models, ear)
+        Self::new(listener, config, models, ear).await
     }
 
     /// As [`Server::start`], with backends of the caller's making, for which everything is speech.
@@ -106,20 +117,36 @@ impl Server {
     ) -> Result<Self, ServerError> {
         config.check()?;
         let ear: Ear = || Box::new(crate::backend::fake::HearsAll);
-        Self::new(listen(config.listen).await?, config, models, ear)
+        let kept = models.iter().map(|(name, _)| name.clone()).collect();
+        let models = Models {
+            names: config.models.names_with(kept),
+            library: Box::new(crate::models::Given(models)),
+            places: places(config, vec![Device::Cpu]),
+        };
+        Self::new(listen(config.listen).await?, config, models, ear).await
     }
 
-    fn new(
+    async fn new(
         listener: TcpListener,
         config: &Config,
-        models: Vec<LoadedModel>,
+        models: Models,
         ear: Ear,
     ) -> Result<Self, ServerError> {
         let address = listener.local_addr().map_err(|cause| ServerError::Listen {
             address: config.listen,
             cause,
         })?;
+        let devices: Vec<String> = models
+            .places
+            .devices
+            .iter()
+            .map(Device::to_string)
+            .collect();
         let service = Arc::new(Service::new(config, models, ear)?);
+        let loading = Arc::clone(&service);
+        tokio::task::spawn_blocking(move || loading.registry.load_kept())
+            .await
+            .map_err(|e| BackendError::Load(e.to_string()))??;
         let heart = Heart::start(config, &service).map_err(ServerError::Heart)?;
         let server = Self {
             listener,
@@ -138,7 +165,8 @@ impl Server {
             write_atomically(path, &address.to_string()).map_err(ServerError::AddressFile)?;
         }
         let load = server.service.load();
-        tracing::info!(%address, models = ?config.model, load = ?load, "listening");
+        let models = server.service.registry.loaded();
+        tracing::info!(%address, ?models, ?devices, ?load, "listening");
         Ok(server)
     }
 
@@ -283,30 +311,34 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
         .map_err(|cause| ServerError::Listen { address, cause })
 }
 
-fn load_models(config: &Config) -> Result<Vec<LoadedModel>, ServerError> {
-    let names = config
-        .model
-        .iter()
-        .map(|n| n.trim())
-        .filter(|n| !n.is_empty());
-    names.map(|name| load_model(config, name)).collect()
+fn models_of(config: &Config, folder: PathBuf, devices: Vec<Device>) -> Models {
+    let running = Running {
+        threads: config.threads_per_state.get(),
+        flash_attention: config.flash_attention,
+        fit_context: config.fit_context,
+    };
+    Models {
+        names: config.models.names(),
+        library: Box::new(Folder::new(folder, running, &devices)),
+        places: places(config, devices),
+    }
 }
 
-fn load_model(config: &Config, name: &str) -> Result<LoadedModel, ServerError> {
-    let wrong = |cause: String| ServerError::Model {
-        name: name.to_owned(),
-        cause,
-    };
-    let path = directory_or_default(config.models_dir.as_deref())
-        .and_then(|dir| inference_models::resolve(&dir, name))
-        .map_err(|e| wrong(e.to_string()))?;
-    let settings = WhisperSettings {
-        threads: config.threads_per_state.get(),
-        flash_attention: config.flash_attention.unwrap_or(cfg!(feature = "cuda")),
-        fit_context: config.fit_context.applies_to(name),
-    };
-    let model = Whisper::load(&path, settings).map_err(|e| wrong(e.to_string()))?;
-    Ok((name.to_owned(), Arc::new(model)))
+fn places(config: &Config, devices: Vec<Device>) -> Places {
+    let on_gpu = devices.iter().any(Device::is_gpu);
+    Places {
+        threads_each: config.state_count(on_gpu),
+        devices,
+    }
+}
+
+impl From<Unavailable> for ServerError {
+    fn from(why: Unavailable) -> Self {
+        Self::Model {
+            name: why.model,
+            cause: why.cause,
+        }
+    }
 }
 
 /// Whoever waits for the file never sees a half of it.

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use inference_api::load::Load;
-use inference_api::model::ALIAS_OF_DEFAULT;
 use inference_audio::Limits;
 use inference_audio::chunks::Voice;
 use serde::Serialize;
@@ -13,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Permit};
 use crate::auth::Authenticator;
-use crate::backend::{BackendError, LoadedModel};
+use crate::backend::BackendError;
 use crate::config::Config;
+use crate::device::Device;
 use crate::error::Error;
+use crate::models::{Library, Loader, Names, Places};
 use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::telemetry::{Gauged, Metrics, resident_bytes};
@@ -46,12 +47,17 @@ pub(crate) struct Service {
     pub(crate) realtime_idle_timeout: Duration,
     pub(crate) connections: AtomicUsize,
     memory_mark: u64,
-    /// The model that `whisper-1` means.
-    default_model: String,
     /// It is being replaced: it asks for no further requests, and goes on taking them for a while.
     leaving: CancellationToken,
     /// It takes nothing on any more.
     draining: CancellationToken,
+}
+
+/// Which models a service has, where they come from and what they run on.
+pub(crate) struct Models {
+    pub(crate) names: Names,
+    pub(crate) library: Box<dyn Library>,
+    pub(crate) places: Places,
 }
 
 /// The body of `GET /v1/load`, by which an edge chooses among hosts.
@@ -71,13 +77,21 @@ pub(crate) struct LoadReport {
 }
 
 impl Service {
-    pub(crate) fn new(
-        config: &Config,
-        models: Vec<LoadedModel>,
-        ear: Ear,
-    ) -> Result<Self, BackendError> {
-        let registry = Registry::new(models);
-        let pool = Pool::start(&registry.backends(), config.state_count())?;
+    pub(crate) fn new(config: &Config, models: Models, ear: Ear) -> Result<Self, BackendError> {
+        let Models {
+            names,
+            library,
+            places,
+        } = models;
+        let on_gpu = places.devices.iter().any(Device::is_gpu);
+        let metrics = Metrics::new().map_err(|e| BackendError::Load(e.to_string()))?;
+        let metrics = Arc::new(metrics);
+        let pool = Pool::start(places.threads())?;
+        let queue = Arc::clone(pool.queue());
+        let wake = Box::new(move || queue.models_changed());
+        let bounds = config.models.bounds();
+        let loader = Loader::start(library, places, bounds, Arc::clone(&metrics), wake)?;
+        let registry = Registry::new(names, loader);
         let permits = u32::try_from(pool.threads() + config.queue_length).unwrap_or(u32::MAX);
         let secrets = config
             .edge_signing_secrets
@@ -88,7 +102,7 @@ impl Service {
             registry,
             admission: Admission::new(permits),
             pool,
-            metrics: Arc::new(Metrics::new().map_err(|e| BackendError::Load(e.to_string()))?),
+            metrics,
             bounds: Bounds {
                 max_file_bytes: config.max_file_bytes,
                 stall: config.stall_timeout,
@@ -100,14 +114,13 @@ impl Service {
                 max_duration: config.max_audio,
                 ..Limits::default()
             },
-            longest_piece: config.piece,
+            longest_piece: config.longest_piece(on_gpu),
             ear,
             request_timeout: config.request_timeout,
             max_queue_wait: config.max_queue_wait,
             realtime_idle_timeout: config.realtime_idle_timeout,
             connections: AtomicUsize::new(0),
             memory_mark: config.memory_mark_mib * 1024 * 1024,
-            default_model: config.model.first().cloned().unwrap_or_default(),
             leaving: CancellationToken::new(),
             draining: CancellationToken::new(),
         })
@@ -200,10 +213,6 @@ impl Service {
     /// The same for the edge, in one header. Above its memory mark the service has no room for anybody.
     pub(crate) fn load_header(&self) -> Load {
         let fits = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let mut models = self.registry.loaded();
-        if models.contains(&self.default_model) {
-            models.push(ALIAS_OF_DEFAULT.to_owned());
-        }
         let draining = self.is_leaving();
         let free = match self.unready() {
             Some(_) if !draining => 0,
@@ -213,7 +222,7 @@ impl Service {
             free,
             queue_ms: u32::try_from(self.expected_wait().as_millis()).unwrap_or(u32::MAX),
             draining,
-            models,
+            models: self.registry.names_loaded(),
         }
     }
 
@@ -223,6 +232,7 @@ impl Service {
             permits_free: load.permits_free,
             queue_waiting: load.queue_waiting,
             states_busy: load.states_busy,
+            models_loaded: self.registry.loaded().len(),
             uploads: load.uploads,
             connections: self.connections.load(Ordering::Relaxed),
             resident_bytes: resident_bytes(),

@@ -43,6 +43,8 @@ pub(crate) struct Metrics {
     decode_seconds: Histogram,
     inference_seconds: Histogram,
     full_window: IntCounter,
+    model_loads: IntCounterVec,
+    model_unloads: IntCounterVec,
     gauges: Gauges,
 }
 
@@ -50,6 +52,7 @@ struct Gauges {
     permits_free: IntGauge,
     queue_waiting: IntGauge,
     states_busy: IntGauge,
+    models_loaded: IntGauge,
     uploads: IntGauge,
     connections: IntGauge,
     resident_bytes: IntGauge,
@@ -62,6 +65,7 @@ pub(crate) struct Gauged {
     pub(crate) permits_free: usize,
     pub(crate) queue_waiting: usize,
     pub(crate) states_busy: usize,
+    pub(crate) models_loaded: usize,
     pub(crate) uploads: usize,
     pub(crate) connections: usize,
     pub(crate) resident_bytes: u64,
@@ -92,19 +96,36 @@ impl Metrics {
             registry.register(Box::new(histogram.clone()))?;
             prometheus::Result::Ok(histogram)
         };
-        let requests = IntCounterVec::new(
-            Opts::new(
-                "requests_total",
-                "Transcription requests by status and code",
-            ),
-            &["status", "code"],
-        )?;
-        registry.register(Box::new(requests.clone()))?;
+        let labelled = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            prometheus::Result::Ok(counter)
+        };
         let audio_seconds =
             prometheus::Counter::new("audio_seconds_total", "Seconds of audio decoded")?;
         registry.register(Box::new(audio_seconds.clone()))?;
         Ok(Self {
-            requests,
+            requests: labelled(
+                "requests_total",
+                "Transcription requests by status and code",
+                &["status", "code"],
+            )?,
+            model_loads: from_zero(
+                labelled(
+                    "model_loads_total",
+                    "Models loaded, that could not be (failed), or had no room (refused)",
+                    &["outcome"],
+                )?,
+                &["ok", "failed", "refused"],
+            ),
+            model_unloads: from_zero(
+                labelled(
+                    "model_unloads_total",
+                    "Models that left the memory: unused (idle), or for another (evicted)",
+                    &["reason"],
+                )?,
+                &["idle", "evicted"],
+            ),
             audio_seconds,
             latency: seconds(
                 "request_seconds",
@@ -122,6 +143,7 @@ impl Metrics {
                 permits_free: gauge("permits_free", "Requests that would be taken on now")?,
                 queue_waiting: gauge("queue_waiting", "Clips waiting for a state")?,
                 states_busy: gauge("states_busy", "States that are transcribing")?,
+                models_loaded: gauge("models_loaded", "Models in memory")?,
                 uploads: gauge("uploads", "Bodies being read")?,
                 connections: gauge("connections", "Open connections")?,
                 resident_bytes: gauge("resident_bytes", "Resident memory of the process")?,
@@ -131,6 +153,16 @@ impl Metrics {
         })
     }
 
+    /// A load has ended so: `ok`, `failed`, `refused`.
+    pub(crate) fn model_loaded(&self, outcome: &str) {
+        self.model_loads.with_label_values(&[outcome]).inc();
+    }
+
+    /// A model has left the memory, for this reason: `idle`, `evicted`.
+    pub(crate) fn model_unloaded(&self, reason: &str) {
+        self.model_unloads.with_label_values(&[reason]).inc();
+    }
+
     /// The text form that Prometheus reads.
     pub(crate) fn render(&self, now: Gauged) -> Result<String, String> {
         let set =
@@ -138,6 +170,7 @@ impl Metrics {
         set(&self.gauges.permits_free, now.permits_free as u64);
         set(&self.gauges.queue_waiting, now.queue_waiting as u64);
         set(&self.gauges.states_busy, now.states_busy as u64);
+        set(&self.gauges.models_loaded, now.models_loaded as u64);
         set(&self.gauges.uploads, now.uploads as u64);
         set(&self.gauges.connections, now.connections as u64);
         set(&self.gauges.resident_bytes, now.resident_bytes);
@@ -148,6 +181,14 @@ impl Metrics {
             .map_err(|e| e.to_string())?;
         String::from_utf8(text).map_err(|e| e.to_string())
     }
+}
+
+/// Shows a counter's series before anything was counted: a rate needs a first value to start from.
+fn from_zero(counter: IntCounterVec, labels: &[&str]) -> IntCounterVec {
+    for label in labels {
+        counter.with_label_values(&[label]);
+    }
+    counter
 }
 
 /// What the stages of a request measure, shared by its record and an answer that streams.

@@ -12,7 +12,8 @@ use inference_audio::{AudioError, Decoded as DecodedAudio, SAMPLE_RATE};
 use tokio::sync::mpsc;
 
 use crate::backend::{Abort, BackendError};
-use crate::queue::{Finished, Gone, News, Outcome, Piece, Queue, Wanted};
+use crate::models::Unavailable;
+use crate::queue::{Finished, Gone, News, Outcome, Piece, Queue, Refused, Wanted};
 
 /// Frames a second in which Whisper counts `seek`.
 const SEEKS_PER_SECOND: u64 = 100;
@@ -21,6 +22,7 @@ const SEEKS_PER_SECOND: u64 = 100;
 #[derive(Debug)]
 pub(crate) enum Failed {
     Audio(AudioError),
+    Model(Unavailable),
     Backend(BackendError),
 }
 
@@ -112,6 +114,7 @@ impl Ticket {
                     self.measured.decoding = Some(decoding);
                     self.pieces = Some(pieces);
                 }
+                Some(News::Unavailable(why)) => return Some(Err(Failed::Model(why))),
                 Some(News::Decoded(Err(error), _)) => return Some(Err(Failed::Audio(error))),
                 None => {
                     let lost = BackendError::SessionLost("the run was lost".into());
@@ -211,7 +214,8 @@ pub(crate) struct Feeder {
     id: u64,
     news: mpsc::UnboundedSender<News>,
     abort: Abort,
-    wanted: Arc<Wanted>,
+    /// Until the end of the audio.
+    wanted: Option<Arc<Wanted>>,
     began: Instant,
     waited: Duration,
     is_over: bool,
@@ -230,7 +234,7 @@ impl Feeder {
             id,
             news,
             abort,
-            wanted: Arc::new(wanted),
+            wanted: Some(Arc::new(wanted)),
             began: Instant::now(),
             waited: Duration::ZERO,
             is_over: false,
@@ -240,16 +244,22 @@ impl Feeder {
     /// Brings the next piece of the audio; waits while enough of it waits already.
     pub(crate) fn push(&mut self, chunk: Chunk) -> Result<(), Gone> {
         let before = Instant::now();
-        let wanted = Arc::clone(&self.wanted);
-        let pushed = self.queue.push(self.id, &self.wanted, |known| Piece {
-            wanted,
+        let wanted = self.wanted.as_ref().ok_or(Gone)?;
+        let pushed = self.queue.push(self.id, wanted, |known| Piece {
+            wanted: Arc::clone(wanted),
             start: chunk.start,
             samples: chunk.samples,
             is_whole: chunk.is_whole,
             known,
         });
         self.waited += before.elapsed();
-        pushed
+        pushed.map_err(|refused| {
+            if let Refused::Unavailable(why) = refused {
+                // Before what the decoder will say of its being stopped.
+                let _ = self.news.send(News::Unavailable(why));
+            }
+            Gone
+        })
     }
 
     /// Set when nobody wants the transcript any more.
@@ -265,6 +275,8 @@ impl Feeder {
 
     fn end(&mut self, audio: Result<(DecodedAudio, Duration), AudioError>) {
         self.is_over = true;
+        // Before the request hears of it, as with its pieces.
+        self.wanted = None;
         let pieces = self.queue.close_request(self.id);
         // Whoever asked may have gone.
         let _ = self.news.send(News::Decoded(audio, pieces));

@@ -7,7 +7,7 @@ use inference_api::language::Language;
 use inference_audio::chunks::{FRAME, Voice};
 
 use super::segments::{RawSegment, RawToken, assemble};
-use super::{Abort, Backend, BackendError, DecodeOptions, Decoded, Session, Speech};
+use super::{Abilities, Abort, Backend, BackendError, DecodeOptions, Decoded, Session, Speech};
 
 /// How often a held run looks whether it was aborted.
 const ABORT_POLL: Duration = Duration::from_millis(5);
@@ -95,12 +95,8 @@ impl FakeBackend {
 }
 
 impl Backend for FakeBackend {
-    fn is_multilingual(&self) -> bool {
-        false
-    }
-
-    fn knows(&self, language: Language) -> bool {
-        language == Language::ENGLISH
+    fn abilities(&self) -> Abilities {
+        Abilities::ENGLISH
     }
 
     fn session(&self) -> Result<Box<dyn Session>, BackendError> {

@@ -1,13 +1,14 @@
 //! What a speech model has to offer, so that whisper.cpp is one choice and a test's fake another.
 //!
 //! A [`Backend`] is a model held once; a [`Session`] is the working memory of one thread that runs
-//! it. Sessions are made when the service starts, so that memory is known before the first request.
+//! it. Sessions are made when the model is loaded, so that memory is known before its first request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use inference_api::language::Language;
+use inference_api::language::{LANGUAGES, Language};
 use inference_api::transcript::Task;
+use inference_models::ggml::{VOCABULARY_MULTILINGUAL, VOCABULARY_MULTILINGUAL_V3};
 
 pub(crate) use prompt::last_bytes;
 pub use segments::Decoded;
@@ -15,6 +16,7 @@ pub use segments::Decoded;
 mod context;
 #[cfg(any(test, feature = "test-support"))]
 pub mod fake;
+pub(crate) mod gpus;
 mod prompt;
 mod quality;
 mod segments;
@@ -71,6 +73,39 @@ impl Abort {
     }
 }
 
+/// What a model can do. Its file's head tells, before it is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    languages: usize,
+}
+
+impl Abilities {
+    /// English, and no translation.
+    pub const ENGLISH: Self = Self { languages: 1 };
+
+    /// Of a Whisper model with so many tokens, by which whisper.cpp tells the kinds apart: each language above English
+    /// has one (Cantonese came with large-v3).
+    pub fn of_vocabulary(tokens: u32) -> Self {
+        if tokens < VOCABULARY_MULTILINGUAL {
+            return Self::ENGLISH;
+        }
+        let missing = usize::from(tokens < VOCABULARY_MULTILINGUAL_V3);
+        Self {
+            languages: LANGUAGES.len() - missing,
+        }
+    }
+
+    /// Whether it knows languages other than English, and can translate.
+    pub fn is_multilingual(self) -> bool {
+        self.languages > 1
+    }
+
+    /// Whether it knows `language`.
+    pub fn knows(self, language: Language) -> bool {
+        language.index() < self.languages
+    }
+}
+
 /// Why a session gave no transcript.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
@@ -88,13 +123,10 @@ pub enum BackendError {
     SessionLost(String),
 }
 
-/// A model, loaded once and shared by all threads.
+/// A model, loaded once and shared by all threads of a device.
 pub trait Backend: Send + Sync + 'static {
-    /// Whether it knows languages other than English, and can translate.
-    fn is_multilingual(&self) -> bool;
-
-    /// Whether it has a token for `language` (Cantonese came with large-v3).
-    fn knows(&self, language: Language) -> bool;
+    /// What it can do.
+    fn abilities(&self) -> Abilities;
 
     /// Working memory for one thread.
     fn session(&self) -> Result<Box<dyn Session>, BackendError>;
@@ -112,4 +144,25 @@ pub trait Session: Send {
         options: &DecodeOptions,
         abort: &Abort,
     ) -> Result<Decoded, BackendError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vocabulary_tells_what_a_model_knows() {
+        let cantonese = Language::parse("yue").unwrap();
+        let german = Language::parse("de").unwrap();
+        for (tokens, knows) in [
+            (51_864, [true, false, false]),
+            (51_865, [true, true, false]),
+            (51_866, [true, true, true]),
+        ] {
+            let abilities = Abilities::of_vocabulary(tokens);
+            let asked = [Language::ENGLISH, german, cantonese];
+            assert_eq!(asked.map(|l| abilities.knows(l)), knows, "{tokens}");
+            assert_eq!(abilities.is_multilingual(), knows[1], "{tokens}");
+        }
+    }
 }

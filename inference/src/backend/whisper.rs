@@ -28,13 +28,11 @@ use whisper_rs::{
 use super::quality::Quality;
 use super::segments::{RawSegment, RawToken, assemble, avg_logprob};
 use super::spectrogram::{Spectrogram, SpectrogramMaker};
-use super::{Abort, Backend, BackendError, DecodeOptions, Decoded, Session, Speech};
+use super::{Abilities, Abort, Backend, BackendError, DecodeOptions, Decoded, Session, Speech};
 use super::{context, prompt, silence, spectrogram};
 
 /// whisper.cpp finds nothing in less than 100 ms; shorter clips are filled up with silence.
 const MIN_SAMPLES: usize = 16_000 / 8;
-/// Size of the vocabulary without Cantonese.
-const VOCABULARY_OF_99_LANGUAGES: c_int = 51_865;
 /// What whisper.cpp returns after it has freed the state that was passed in.
 const STATE_FREED: c_int = -7;
 
@@ -74,6 +72,9 @@ pub struct WhisperSettings {
     pub threads: u16,
     /// Flash attention: faster on a GPU, slower on a CPU.
     pub flash_attention: bool,
+    /// The GPU to run on, by its place among those that ggml sees; the CPU if none. One that is not there is the CPU
+    /// as well: whisper.cpp says so in its log alone.
+    pub gpu: Option<u16>,
     /// Whether the encoder's window is fitted to short clips. Must have been validated for a model.
     pub fit_context: bool,
 }
@@ -91,6 +92,8 @@ impl Whisper {
         whisper_rs::install_logging_hooks();
         let mut parameters = WhisperContextParameters::new();
         parameters.flash_attn(settings.flash_attention);
+        parameters.use_gpu(settings.gpu.is_some());
+        parameters.gpu_device(settings.gpu.map_or(0, c_int::from));
         let context = WhisperContext::new_with_params(path, parameters)
             .map_err(|e| BackendError::Load(format!("{}: {e}", path.display())))?;
         let bands = u32::try_from(context.model_n_mels())
@@ -104,16 +107,8 @@ impl Whisper {
 }
 
 impl Backend for Whisper {
-    fn is_multilingual(&self) -> bool {
-        self.context.is_multilingual()
-    }
-
-    fn knows(&self, language: Language) -> bool {
-        if !self.is_multilingual() {
-            return language == Language::ENGLISH;
-        }
-        let missing = usize::from(self.context.model_n_vocab() <= VOCABULARY_OF_99_LANGUAGES);
-        language.index() < LANGUAGES.len() - missing
+    fn abilities(&self) -> Abilities {
+        Abilities::of_vocabulary(u32::try_from(self.context.model_n_vocab()).unwrap_or_default())
     }
 
     fn session(&self) -> Result<Box<dyn Session>, BackendError> {

@@ -1,4 +1,8 @@
 use super::*;
+use crate::backend::fake::FakeBackend;
+use crate::models::testing::{Shelf, cpu, use_of};
+use crate::models::{Bounds, Loader};
+use crate::telemetry::Metrics;
 use crate::ticket::Failed;
 use inference_api::transcript::{Segment, Task as Asked, Word};
 use inference_audio::chunks::Chunk;
@@ -14,7 +18,12 @@ pub(crate) fn flow(caller: &str) -> Flow {
     }
 }
 
-pub(crate) fn wanted(model: usize) -> Wanted {
+/// Of a model that is loaded.
+pub(crate) fn wanted() -> Wanted {
+    wanted_of(use_of(Arc::new(FakeBackend::default()), 4))
+}
+
+pub(crate) fn wanted_of(model: Use) -> Wanted {
     Wanted {
         model,
         options: DecodeOptions {
@@ -100,7 +109,7 @@ fn hears(task: Task, queue: &Queue, word: &str) {
 #[tokio::test]
 async fn parts_come_in_the_order_of_the_audio_whatever_piece_ends_first() {
     let queue = Queue::new(3);
-    let (mut ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    let (mut ticket, mut feeder) = queue.open(flow("a"), wanted());
     for second in 0..3 {
         feeder.push(chunk(second * SECOND as u64, SECOND)).unwrap();
     }
@@ -140,12 +149,12 @@ async fn parts_come_in_the_order_of_the_audio_whatever_piece_ends_first() {
 #[test]
 fn a_caller_who_has_gone_leaves_the_queue_at_once_and_what_runs_of_his_is_told_to_stop() {
     let queue = Queue::new(2);
-    let (first, mut feeder) = queue.open(flow("a"), wanted(0));
-    let (_second, mut other) = queue.open(flow("b"), wanted(1));
+    let (first, mut feeder) = queue.open(flow("a"), wanted());
+    let (_second, mut other) = queue.open(flow("b"), wanted());
     for _ in 0..3 {
         feeder.push(chunk(0, SECOND)).unwrap();
     }
-    other.push(chunk(0, SECOND)).unwrap();
+    other.push(chunk(7, SECOND)).unwrap();
     let of_first = queue.take().unwrap();
     drop(first);
     assert_eq!((queue.load().waiting, queue.load().running), (1, 1));
@@ -153,7 +162,7 @@ fn a_caller_who_has_gone_leaves_the_queue_at_once_and_what_runs_of_his_is_told_t
     assert_eq!(feeder.push(chunk(0, SECOND)), Err(Gone));
     hears(of_first, &queue, "late");
     let of_second = queue.take().unwrap();
-    assert_eq!(of_second.piece.wanted.model, 1);
+    assert_eq!(of_second.piece.start, 7);
     assert!(!of_second.abort.is_aborted());
     assert_eq!((queue.load().waiting, queue.load().running), (0, 1));
 }
@@ -161,7 +170,7 @@ fn a_caller_who_has_gone_leaves_the_queue_at_once_and_what_runs_of_his_is_told_t
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_is_decoded_no_further_ahead_than_its_answer_is_taken() {
     let queue = Queue::new(1);
-    let (mut ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    let (mut ticket, mut feeder) = queue.open(flow("a"), wanted());
     let decoder = thread::spawn(move || {
         for _ in 0..6 {
             feeder.push(chunk(0, SECOND)).unwrap();
@@ -184,7 +193,7 @@ async fn the_language_of_the_first_piece_is_that_of_the_others() {
     let queue = Queue::new(4);
     let finds = Wanted {
         finds_language: true,
-        ..wanted(0)
+        ..wanted()
     };
     let (mut ticket, mut feeder) = queue.open(flow("a"), finds);
     let decoder = thread::spawn(move || {
@@ -210,7 +219,7 @@ async fn a_piece_is_told_what_was_said_before_it_where_that_is_asked() {
     let queue = Queue::new(4);
     let mut carries = Wanted {
         carries_text: true,
-        ..wanted(0)
+        ..wanted()
     };
     carries.options.prompt = Some("Names.".to_owned());
     let (mut ticket, mut feeder) = queue.open(flow("a"), carries);
@@ -236,7 +245,7 @@ async fn a_piece_is_told_what_was_said_before_it_where_that_is_asked() {
 #[test]
 fn what_was_said_is_kept_as_far_as_the_model_reads_and_forgotten_after_a_doubtful_text() {
     let queue = Queue::new(1);
-    let (_ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    let (_ticket, mut feeder) = queue.open(flow("a"), wanted());
     feeder.push(chunk(0, SECOND)).unwrap();
     let mut decoded = heard(&queue.take().unwrap(), "é");
     let said = said_last(&"x".repeat(3000), &decoded);
@@ -248,7 +257,7 @@ fn what_was_said_is_kept_as_far_as_the_model_reads_and_forgotten_after_a_doubtfu
 #[tokio::test]
 async fn audio_that_can_not_be_decoded_to_its_end_is_an_error() {
     let queue = Queue::new(1);
-    let (mut ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    let (mut ticket, mut feeder) = queue.open(flow("a"), wanted());
     feeder.push(chunk(0, SECOND)).unwrap();
     drop(feeder);
     let failed = ticket.part().await;
@@ -258,10 +267,110 @@ async fn audio_that_can_not_be_decoded_to_its_end_is_an_error() {
 #[test]
 fn a_closed_queue_serves_what_waits_and_refuses_the_rest() {
     let queue = Queue::new(1);
-    let (_ticket, mut feeder) = queue.open(flow("a"), wanted(0));
+    let (_ticket, mut feeder) = queue.open(flow("a"), wanted());
     feeder.push(chunk(0, SECOND)).unwrap();
     queue.close();
     assert_eq!(feeder.push(chunk(0, SECOND)), Err(Gone));
     hears(queue.take().unwrap(), &queue, "word");
     assert!(queue.take().is_none());
+}
+
+/// A queue that hears of the loads of a shelf's models.
+fn with_loads(shelf: &Shelf) -> (Arc<Queue>, Loader) {
+    let queue = Queue::new(1);
+    let woken = Arc::clone(&queue);
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let wake = Box::new(move || woken.models_changed());
+    let library = Box::new(shelf.clone());
+    let loader = Loader::start(library, cpu(1), Bounds::default(), metrics, wake);
+    (queue, loader.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_waits_for_its_model_and_keeps_no_session_from_others() {
+    let shelf = Shelf::with(&["ready", "slow"]);
+    let (queue, loader) = with_loads(&shelf);
+    let ready = loader.request("ready", false);
+    loader.wait(&ready).unwrap();
+    shelf.hold_back();
+    let slow = wanted_of(loader.request("slow", false));
+    let (mut ticket, mut feeder) = queue.open(flow("a"), slow);
+    let decoder = thread::spawn(move || {
+        feeder.push(chunk(0, SECOND)).unwrap();
+        feeder.finish(Ok(all_of_it(Duration::from_secs(1))));
+    });
+    let (mut other, mut of_other) = queue.open(flow("b"), wanted_of(ready));
+    of_other.push(chunk(7, SECOND)).unwrap();
+    let task = queue.take().unwrap();
+    assert_eq!(task.piece.start, 7, "the one whose model is there");
+    hears(task, &queue, "ready");
+    assert!(other.part().await.unwrap().is_ok());
+    shelf.let_go();
+    hears(queue.take().unwrap(), &queue, "slow");
+    assert!(ticket.part().await.unwrap().is_ok());
+    decoder.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_can_not_be_loaded_is_what_its_request_hears() {
+    let shelf = Shelf::default();
+    shelf.put_failing("bad", 0);
+    let (queue, loader) = with_loads(&shelf);
+    let bad = wanted_of(loader.request("bad", false));
+    let (mut ticket, mut feeder) = queue.open(flow("a"), bad);
+    let decoder = thread::spawn(move || {
+        assert_eq!(feeder.push(chunk(0, SECOND)), Err(Gone));
+        feeder.finish(Err(AudioError::Cancelled));
+    });
+    let failed = ticket.part().await;
+    assert!(matches!(failed, Some(Err(Failed::Model(_)))), "{failed:?}");
+    decoder.join().unwrap();
+    assert_eq!(queue.load().waiting, 0);
+}
+
+#[test]
+fn a_caller_who_has_gone_does_not_wait_for_a_model() {
+    let shelf = Shelf::with(&["slow"]);
+    let (queue, loader) = with_loads(&shelf);
+    shelf.hold_back();
+    let slow = wanted_of(loader.request("slow", false));
+    let (ticket, mut feeder) = queue.open(flow("a"), slow);
+    let decoder = thread::spawn(move || feeder.push(chunk(0, SECOND)));
+    drop(ticket);
+    assert_eq!(decoder.join().unwrap(), Err(Gone));
+    shelf.let_go();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_heard_all_of_his_audio_holds_no_model() {
+    let shelf = Shelf::with(&["a", "b"]);
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let one = Bounds {
+        bytes: Some(10),
+        idle_ms: None,
+    };
+    let queue = Queue::new(1);
+    let woken = Arc::clone(&queue);
+    let wake = Box::new(move || woken.models_changed());
+    let library = Box::new(shelf.clone());
+    let loader = Loader::start(library, cpu(1), one, metrics, wake).unwrap();
+    for turn in 0..200 {
+        let model = ["a", "b"][turn % 2];
+        let held = wanted_of(loader.request(model, false));
+        let (mut ticket, mut feeder) = queue.open(flow("a"), held);
+        let decoder = thread::spawn(move || {
+            feeder.push(chunk(0, SECOND)).ok();
+            feeder.finish(Ok(all_of_it(Duration::from_secs(1))));
+        });
+        let session = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || hears(queue.take().unwrap(), &queue, "word")
+        });
+        while let Some(part) = ticket.part().await {
+            part.unwrap();
+        }
+        // The next has no room while this one is held.
+        drop((decoder, session));
+    }
+    assert_eq!(shelf.loads().len(), 200);
 }

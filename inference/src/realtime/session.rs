@@ -250,7 +250,7 @@ impl<'a> Session<'a> {
         });
         out.push(Output::Begin {
             item,
-            wanted: self.settings.wanted(),
+            wanted: self.settings.wanted(self.rules.registry),
         });
     }
 

@@ -13,7 +13,7 @@ use crate::backend::DecodeOptions;
 use crate::error::Error;
 use crate::form::{MAX_MODEL_BYTES, MAX_PROMPT_BYTES, language_of};
 use crate::queue::Wanted;
-use crate::registry::{ALIAS_OF_DEFAULT, Model, Registry};
+use crate::registry::{Model, Registry};
 
 /// What comes in, in frames a second.
 pub(super) const SOURCE_RATE: u32 = 24_000;
@@ -29,9 +29,7 @@ pub(crate) struct Settings {
     dialect: Dialect,
     /// As the client wrote it.
     model_name: String,
-    /// Which of the pool's models, and whether it knows more than English.
-    model: usize,
-    is_multilingual: bool,
+    model: Model,
     language: Option<Language>,
     prompt: Option<String>,
     /// None: the client says itself what an utterance is.
@@ -49,22 +47,14 @@ fn invalid(param: &'static str, problem: impl Into<String>) -> Error {
 }
 
 /// The model a caller means, if there is one and he may use it.
-fn choose<'r>(name: &str, registry: &'r Registry, claims: &Claims) -> Result<&'r Model, Error> {
+fn choose(name: &str, registry: &Registry, claims: &Claims) -> Result<Model, Error> {
     if name.len() > MAX_MODEL_BYTES {
         return Err(invalid(
             "model",
             format!("it is longer than {MAX_MODEL_BYTES} bytes"),
         ));
     }
-    let model = registry.resolve(name).ok_or_else(|| Error::ModelNotFound {
-        model: name.to_owned(),
-    })?;
-    if model.is_allowed_by(claims) {
-        return Ok(model);
-    }
-    Err(Error::ModelNotAllowed {
-        model: name.to_owned(),
-    })
+    registry.choose(name, claims)
 }
 
 impl Settings {
@@ -75,19 +65,15 @@ impl Settings {
         claims: &Claims,
     ) -> Result<Self, Error> {
         let (name, model) = if let Some(name) = model {
-            (name, choose(name, registry, claims)?)
+            (name.to_owned(), choose(name, registry, claims)?)
         } else {
-            let first = registry.first_for(claims);
-            let first = first.ok_or_else(|| Error::ModelNotAllowed {
-                model: ALIAS_OF_DEFAULT.to_owned(),
-            })?;
-            (first.id(), first)
+            let first = registry.first_for(claims)?;
+            (first.id().to_owned(), first)
         };
         Ok(Self {
             dialect: Dialect::default(),
-            model_name: name.to_owned(),
-            model: model.index(),
-            is_multilingual: model.backend().is_multilingual(),
+            model_name: name,
+            model,
             language: None,
             prompt: None,
             detection: Some(Detection::default()),
@@ -146,12 +132,10 @@ impl Settings {
         claims: &Claims,
     ) -> Result<(), Error> {
         if let Some(name) = transcription.model {
-            let model = choose(&name, registry, claims)?;
-            self.model = model.index();
-            self.is_multilingual = model.backend().is_multilingual();
+            self.model = choose(&name, registry, claims)?;
             self.model_name = name;
         }
-        let model = choose(&self.model_name, registry, claims)?;
+        let model = &self.model;
         if let Some(text) = transcription.language {
             let is_set = !text.is_empty();
             self.language = is_set.then(|| language_of(&text, model)).transpose()?;
@@ -170,10 +154,10 @@ impl Settings {
     }
 
     /// What is wanted of an utterance's audio.
-    pub(super) fn wanted(&self) -> Wanted {
+    pub(super) fn wanted(&self, registry: &Registry) -> Wanted {
         Wanted {
-            model: self.model,
-            finds_language: self.language.is_none() && self.is_multilingual,
+            model: registry.hold(&self.model),
+            finds_language: self.language.is_none() && self.model.abilities().is_multilingual(),
             carries_text: false,
             options: DecodeOptions {
                 task: Task::Transcribe,
@@ -320,7 +304,7 @@ mod tests {
             (&shown["id"], &shown["expires_at"]),
             (&json!("sess_1"), &json!(7))
         );
-        let wanted = settings.wanted();
+        let wanted = settings.wanted(&registry());
         assert!(wanted.options.logprobs && !wanted.finds_language);
         assert_eq!(wanted.options.prompt.as_deref(), Some("Names."));
         let off = set(&json!({"audio": {"input": {"turn_detection": null}}})).unwrap();

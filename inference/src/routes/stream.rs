@@ -107,6 +107,7 @@ impl From<Failed> for Error {
         use crate::backend::BackendError;
         match failed {
             Failed::Audio(error) => error.into(),
+            Failed::Model(why) => why.into(),
             Failed::Backend(BackendError::Aborted) => Self::DeadlineExceeded,
             Failed::Backend(error) => Self::internal(error),
         }

@@ -141,19 +141,17 @@ async fn work(
         let upload = service.admission.upload();
         upload::read(incoming, boundary, &service.bounds, &upload).await?
     };
-    let (mut asked, model) = Asked::of(&form, task, &service.registry)?;
-    model.id().clone_into(&mut record.model);
-    if !model.is_allowed_by(claims) {
-        return Err(Error::ModelNotAllowed {
-            model: asked.model_name,
-        });
-    }
+    let (mut asked, model) = Asked::of(&form, task, |name| {
+        let chosen = service.registry.choose(name, claims)?;
+        chosen.id().clone_into(&mut record.model);
+        Ok(chosen)
+    })?;
     if claims.render == Render::Canonical {
         // What is stored must be able to become any format later.
         asked.options.words = true;
     }
     let file = take_file(&mut form)?;
-    let ticket = transcribe(service, claims, model, &asked, file)?;
+    let ticket = transcribe(service, claims, &model, &asked, file)?;
     if asked.stream && claims.render == Render::Client {
         return stream::answer(ticket, task, &asked, record.meter.clone(), deadline).await;
     }
@@ -175,9 +173,10 @@ fn transcribe(
         priority: claims.priority,
     };
     let wanted = Wanted {
-        model: model.index(),
+        // Loaded while the audio is decoded, where it is not yet.
+        model: service.registry.hold(model),
         options: asked.options.clone(),
-        finds_language: asked.options.language.is_none() && model.backend().is_multilingual(),
+        finds_language: asked.options.language.is_none() && model.abilities().is_multilingual(),
         carries_text: asked.carries_text,
     };
     let (ticket, feeder) = service.pool.queue().open(flow, wanted);

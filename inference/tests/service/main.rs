@@ -15,6 +15,7 @@ mod client;
 mod golden;
 mod leaving;
 mod load;
+mod models;
 mod process;
 mod realtime;
 mod signature;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::client::{Answer, GUARD, Part, field, form, get, transcribe};
 use crate::support::sample;
 
-fn program(args: &[&str]) -> Command {
+pub(crate) fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inference"));
     command
         .args(args)
@@ -31,6 +31,43 @@ async fn address(file: &std::path::Path, child: &mut Child) -> std::net::SocketA
         }
     };
     timeout(GUARD, asking).await.expect("ready in time")
+}
+
+/// A service in a process of its own, which ends with the test.
+pub(crate) struct Running {
+    pub(crate) address: std::net::SocketAddr,
+    _child: Child,
+    _dir: tempfile::TempDir,
+}
+
+impl Running {
+    /// Unsigned, with these flags.
+    pub(crate) async fn start(flags: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("address");
+        let place = file.to_str().unwrap();
+        let mut args = vec![
+            "--dev-insecure",
+            "--listen",
+            "127.0.0.1:0",
+            "--address-file",
+            place,
+        ];
+        args.extend(flags);
+        let mut child = program(&args).stdout(Stdio::null()).spawn().unwrap();
+        Self {
+            address: address(&file, &mut child).await,
+            _child: child,
+            _dir: dir,
+        }
+    }
+
+    /// The value of a metric.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let text = get(self.address, "/metrics").await.body;
+        let value = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+        text.lines().find_map(value).expect("the metric")
+    }
 }
 
 #[tokio::test]
@@ -154,6 +191,20 @@ async fn a_busy_port_a_missing_model_and_an_open_door_are_clear_errors() {
             "needs a loopback address",
         ),
         (vec!["--listen", "127.0.0.1:0"], "EDGE_SIGNING_SECRETS"),
+        (
+            vec![
+                "--dev-insecure",
+                "--listen",
+                "127.0.0.1:0",
+                "--device",
+                "cuda:9",
+            ],
+            if cfg!(feature = "cuda") {
+                "no cuda:9"
+            } else {
+                "--features cuda"
+            },
+        ),
     ] {
         let output = timeout(
             Duration::from_mins(1),

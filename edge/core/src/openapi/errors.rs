@@ -21,7 +21,7 @@ const fn code(status: u16, code: &'static str, meaning: &'static str) -> ErrorCo
 }
 
 /// All of them, by status.
-pub const CODES: [ErrorCode; 52] = [
+pub const CODES: [ErrorCode; 53] = [
     code(
         400,
         "conflicting_api_keys",
@@ -214,6 +214,11 @@ pub const CODES: [ErrorCode; 52] = [
         503,
         "queue_full",
         "The inference host has no capacity left.",
+    ),
+    code(
+        503,
+        "model_unavailable",
+        "The inference host can't load the model now.",
     ),
     code(
         503,

@@ -16,7 +16,7 @@ const SERVICE: &str = "Service";
 pub(super) const VERIFICATION: &str = "Verification";
 
 /// What the edge and the inference host can answer to an upload beside what the check of the key does.
-const OF_UPLOAD: [&str; 24] = [
+const OF_UPLOAD: [&str; 25] = [
     "invalid_value",
     "missing_parameter",
     "duplicate_parameter",
@@ -35,6 +35,7 @@ const OF_UPLOAD: [&str; 24] = [
     "upstream_failed",
     "upstream_unavailable",
     "queue_full",
+    "model_unavailable",
     "shutting_down",
     "upstream_timeout",
     "deadline_exceeded",
@@ -44,7 +45,7 @@ const OF_UPLOAD: [&str; 24] = [
 ];
 
 /// The same for a realtime session.
-const OF_SESSION: [&str; 12] = [
+const OF_SESSION: [&str; 13] = [
     "invalid_event",
     "model_not_allowed",
     "model_not_found",
@@ -54,6 +55,7 @@ const OF_SESSION: [&str; 12] = [
     "upstream_failed",
     "upstream_unavailable",
     "queue_full",
+    "model_unavailable",
     "shutting_down",
     "upstream_timeout",
     "deadline_exceeded",

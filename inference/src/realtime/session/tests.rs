@@ -1,31 +1,10 @@
 use super::*;
-use crate::backend::fake::FakeBackend;
+pub(crate) use crate::models::testing::{claims, english as registry};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use inference_api::claims::Render;
 use inference_audio::chunks::FRAME;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::sync::Arc;
-
-pub(crate) fn registry() -> Registry {
-    let backend = Arc::new(FakeBackend::default());
-    Registry::new(vec![("tiny.en-q8_0".to_owned(), backend as _)])
-}
-
-pub(crate) fn claims(models: &[&str]) -> Claims {
-    Claims {
-        request_id: "r".into(),
-        key_id: "k".into(),
-        owner: None,
-        scopes: vec![],
-        models: models.iter().map(|m| (*m).to_owned()).collect(),
-        max_audio_seconds: None,
-        priority: 5,
-        deadline_ms: 0,
-        render: Render::Client,
-    }
-}
 
 /// Hears speech where it is loud.
 struct Loud;
@@ -326,7 +305,7 @@ fn a_refused_event_changes_nothing() {
             "audio": {"input": {"transcription": {"model": "gpt-5"}}},
         }});
         assert_eq!(script.send(&both), ["error model_not_found culprit"]);
-        assert!(!script.0.settings.wanted().options.logprobs);
+        assert!(!script.0.settings.wanted(&registry()).options.logprobs);
         assert!(script.commit().contains(&"end".to_owned()));
     });
 }
