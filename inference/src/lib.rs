@@ -12,6 +12,8 @@ pub mod backend;
 pub mod config;
 mod error;
 mod form;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod pool;
 mod queue;
 mod realtime;
