@@ -10,6 +10,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use inference_api::signature::{Secret, SecretError};
 
+use crate::doctor::DoctorArgs;
+
 /// Most bytes a file may be allowed to have: what Cloudflare lets through on its common plans.
 const MOST_FILE_BYTES: u64 = 100_000_000;
 
@@ -34,6 +36,8 @@ pub struct Cli {
 pub enum Command {
     /// Serve transcriptions over HTTP (the default).
     Serve(Box<Config>),
+    /// Examine this host before it serves: machine, models, secrets, network. Fails if the service would.
+    Doctor(Box<DoctorArgs>),
     /// List, download or import models.
     #[command(subcommand)]
     Models(inference_models::command::ModelsCommand),
@@ -172,6 +176,11 @@ pub struct Config {
         default_value_t = 0
     )]
     pub memory_mark_mib: u64,
+
+    /// OpenTelemetry collector to which traces go, as the base of its OTLP over HTTP: `http://127.0.0.1:4318`. No traces
+    /// are made if it is not given.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
 
     /// What is logged, in the syntax of tracing's EnvFilter.
     #[arg(

@@ -10,6 +10,7 @@ mod admission;
 mod auth;
 pub mod backend;
 pub mod config;
+pub mod doctor;
 mod error;
 mod form;
 #[cfg(feature = "fuzzing")]

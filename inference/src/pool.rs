@@ -11,6 +11,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use inference_audio::SAMPLE_RATE;
+
 use crate::backend::{Backend, BackendError, Session, Speech};
 use crate::queue::{Finished, Outcome, Queue};
 
@@ -96,7 +98,10 @@ impl Worker {
     }
 
     fn serve(&mut self, queue: &Queue) {
-        while let Some(task) = queue.take() {
+        while let Some(mut task) = queue.take() {
+            #[expect(clippy::cast_precision_loss, reason = "seconds of audio")]
+            let seconds = task.piece.samples.len() as f64 / f64::from(SAMPLE_RATE);
+            let running = task.piece.spans.enter_model(seconds);
             let piece = &task.piece;
             let model = piece.wanted.model;
             let mut options = piece.wanted.options.clone();
@@ -122,6 +127,7 @@ impl Worker {
                     waited,
                     ran: started.elapsed(),
                 });
+            drop(running);
             if let Err(BackendError::SessionLost(cause)) = &outcome {
                 tracing::error!(cause, model, "a session is lost");
                 self.sessions[model] = None;

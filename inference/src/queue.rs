@@ -5,15 +5,17 @@
 //! read, and the pieces of each by [`Queue::push`], which makes its decoder wait. So memory is, too.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use inference_api::language::Language;
 use inference_audio::{AudioError, Decoded as DecodedAudio};
+use prometheus::Histogram;
 use tokio::sync::mpsc;
 
 use crate::backend::{Abort, BackendError, DecodeOptions, Decoded};
 use crate::scheduler::{Flow, Scheduler};
+use crate::telemetry::PieceSpans;
 use crate::ticket::{Feeder, Ticket};
 
 /// Weight of the newest request in the mean service time; about the last ten count.
@@ -44,6 +46,7 @@ pub(crate) struct Piece {
     pub(crate) is_whole: bool,
     /// That of the audio, where it was found out.
     pub(crate) language: Option<Language>,
+    pub(crate) spans: PieceSpans,
 }
 
 /// What a session made of a [`Piece`].
@@ -83,6 +86,9 @@ impl Task {
     /// Tells the request how it went; who sent it may have gone.
     pub(crate) fn ended(self, queue: &Queue, outcome: Outcome) {
         queue.done(self.request, self.number);
+        if let (Some(counted), Ok(finished)) = (queue.piece_seconds.get(), &outcome) {
+            counted.observe(finished.ran.as_secs_f64());
+        }
         let _ = self.news.send(News::Ended(self.number, outcome));
     }
 }
@@ -97,6 +103,8 @@ pub(crate) struct Queue {
     /// Most pieces of a request that are pushed and not yet in its answer.
     window: u32,
     epoch: Instant,
+    /// Seconds that each piece was in a session.
+    piece_seconds: OnceLock<Histogram>,
 }
 
 struct State {
@@ -147,7 +155,14 @@ impl Queue {
                 .unwrap_or(u32::MAX)
                 .saturating_add(AHEAD),
             epoch: Instant::now(),
+            piece_seconds: OnceLock::new(),
         })
+    }
+
+    /// Where it is counted from now on how long each piece is in a session.
+    pub(crate) fn count_in(&self, piece_seconds: Histogram) {
+        // Whoever comes second is not listened to; there is one service a queue.
+        let _ = self.piece_seconds.set(piece_seconds);
     }
 
     /// A request enters. Dropping the [`Ticket`] takes it out, and stops what runs of it.

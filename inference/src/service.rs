@@ -74,12 +74,14 @@ impl Service {
             .edge_signing_secrets
             .as_ref()
             .map_or_else(Vec::new, |s| s.0.clone());
+        let metrics = Metrics::new().map_err(|e| BackendError::Load(e.to_string()))?;
+        pool.queue().count_in(metrics.piece_seconds.clone());
         Ok(Self {
             auth: Authenticator::new(secrets, config.dev_insecure, config.request_timeout),
             registry,
             admission: Admission::new(permits),
             pool,
-            metrics: Arc::new(Metrics::new().map_err(|e| BackendError::Load(e.to_string()))?),
+            metrics: Arc::new(metrics),
             bounds: Bounds {
                 max_file_bytes: config.max_file_bytes,
                 stall: config.stall_timeout,
@@ -164,6 +166,7 @@ impl Service {
     pub(crate) fn gauged(&self) -> Gauged {
         let load = self.load();
         Gauged {
+            permits: load.permits_total as usize,
             permits_free: load.permits_free,
             queue_waiting: load.queue_waiting,
             states_busy: load.states_busy,

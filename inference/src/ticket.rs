@@ -10,9 +10,11 @@ use inference_api::transcript::{Segment, TokenLogprob, Transcript, Word};
 use inference_audio::chunks::Chunk;
 use inference_audio::{AudioError, Decoded as DecodedAudio, SAMPLE_RATE};
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use crate::backend::{Abort, BackendError};
 use crate::queue::{Finished, Gone, News, Outcome, Piece, Queue, Wanted};
+use crate::telemetry::PieceSpans;
 
 /// Frames a second in which Whisper counts `seek`.
 const SEEKS_PER_SECOND: u64 = 100;
@@ -209,6 +211,8 @@ pub(crate) struct Feeder {
     news: mpsc::UnboundedSender<News>,
     abort: Abort,
     wanted: Arc<Wanted>,
+    /// Of the request, which opened the queue within it.
+    span: Span,
     began: Instant,
     waited: Duration,
     is_over: bool,
@@ -228,6 +232,7 @@ impl Feeder {
             news,
             abort,
             wanted: Arc::new(wanted),
+            span: Span::current(),
             began: Instant::now(),
             waited: Duration::ZERO,
             is_over: false,
@@ -246,6 +251,7 @@ impl Feeder {
                 samples: chunk.samples,
                 is_whole: chunk.is_whole,
                 language,
+                spans: PieceSpans::enter_queue(&self.span),
             });
         self.waited += before.elapsed();
         pushed

@@ -21,6 +21,7 @@ use inference_api::transcript::{Task, Transcript};
 use inference_audio::chunks::{Chunker, Voice};
 use inference_audio::{AudioError, Limits};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{RequestId, stream};
 use crate::admission::Permit;
@@ -31,7 +32,7 @@ use crate::registry::Model;
 use crate::scheduler::Flow;
 use crate::service::Service;
 use crate::spool::Spooled;
-use crate::telemetry::{Meter, Record};
+use crate::telemetry::{Meter, Record, SPANS};
 use crate::ticket::{Feeder, Ticket};
 use crate::upload::{self, Incoming};
 
@@ -46,9 +47,17 @@ pub(super) async fn handle(service: Arc<Service>, task: Task, request: Request) 
         .extensions
         .get::<RequestId>()
         .map_or_else(String::new, |id| id.as_str().to_owned());
-    let mut record = Record::new(Arc::clone(&service.metrics), id, task.as_str());
+    let mut record = Record::new(
+        Arc::clone(&service.metrics),
+        id,
+        task.as_str(),
+        &parts.headers,
+    );
     let mut permit = None;
-    let answer = serve(&service, task, &parts, &incoming, &mut record, &mut permit).await;
+    let span = record.span();
+    let answer = serve(&service, task, &parts, &incoming, &mut record, &mut permit)
+        .instrument(span)
+        .await;
     record.bytes = incoming.bytes();
     if answer.is_err() {
         // A refusal needs no place, and its sender may be slow to finish.
@@ -144,7 +153,9 @@ async fn work(
 ) -> Result<Response, Error> {
     let mut form = {
         let upload = service.admission.upload();
-        upload::read(incoming, boundary, &service.bounds, &upload).await?
+        upload::read(incoming, boundary, &service.bounds, &upload)
+            .instrument(tracing::info_span!(target: SPANS, "upload"))
+            .await?
     };
     let (mut asked, model) = Asked::of(&form, task, &service.registry)?;
     model.id().clone_into(&mut record.model);
@@ -186,12 +197,14 @@ fn transcribe(
     };
     let (ticket, feeder) = service.pool.queue().open(flow, wanted);
     let streams = asked.stream;
+    let decoding = tracing::info_span!(target: SPANS, "decode");
     let (limits, longest, ear) = (limits(service, claims), service.longest_piece, service.ear);
     // A thread of its own: it waits for the sessions, and may not keep those of others from decoding. There are no
     // more of them than permits.
     std::thread::Builder::new()
         .name("decoder".to_owned())
         .spawn(move || {
+            let _decoding = decoding.entered();
             let mut chunker = Chunker::new(ear(), longest);
             if streams {
                 chunker = chunker.with_first(FIRST_PIECE);

@@ -12,6 +12,8 @@
 
 mod bad_input;
 mod client;
+mod doctor;
+mod frames;
 mod golden;
 mod load;
 mod process;
@@ -20,4 +22,5 @@ mod signature;
 mod slow;
 mod speech;
 mod support;
+mod traces;
 mod wav;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::client::{Answer, GUARD, Part, field, form, get, transcribe};
 use crate::support::sample;
 
-fn program(args: &[&str]) -> Command {
+pub(crate) fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inference"));
     command
         .args(args)
@@ -17,6 +17,42 @@ fn program(args: &[&str]) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// The program while it serves.
+pub(crate) struct Program {
+    pub(crate) address: std::net::SocketAddr,
+    child: Child,
+}
+
+/// Starts the program, and waits until it is ready.
+pub(crate) async fn start(flags: &[&str]) -> Program {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("address");
+    let mut child = program(flags)
+        .args(["--address-file", file.to_str().unwrap()])
+        .spawn()
+        .unwrap();
+    let address = address(&file, &mut child).await;
+    Program { address, child }
+}
+
+impl Program {
+    /// Tells it to end, as a system does, and gives the lines of its log.
+    pub(crate) async fn terminate(self) -> Vec<serde_json::Value> {
+        let pid = self.child.id().unwrap().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+        assert!(sent.unwrap().success());
+        let output = timeout(GUARD, self.child.wait_with_output())
+            .await
+            .expect("ends in time")
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let log = String::from_utf8(output.stdout).unwrap();
+        log.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
 }
 
 /// Waits for the file that the program writes when it is ready.
