@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use inference_api::signature::{Secret, SecretError};
 
+use crate::bench::BenchArgs;
 use crate::doctor::DoctorArgs;
 
 /// Most bytes a file may be allowed to have: what Cloudflare lets through on its common plans.
@@ -38,6 +39,8 @@ pub enum Command {
     Serve(Box<Config>),
     /// Examine this host before it serves: machine, models, secrets, network. Fails if the service would.
     Doctor(Box<DoctorArgs>),
+    /// Measure speed and word errors of this host on a folder of speech whose words are known.
+    Bench(Box<BenchArgs>),
     /// List, download or import models.
     #[command(subcommand)]
     Models(inference_models::command::ModelsCommand),
@@ -47,20 +50,35 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct Config {
     /// Address to listen on; port 0 lets the system choose.
-    #[arg(long, env = "INFERENCE_LISTEN", default_value = "127.0.0.1:9000")]
+    #[arg(
+        long,
+        env = "INFERENCE_LISTEN",
+        default_value = "127.0.0.1:9000",
+        help_heading = "Network"
+    )]
     pub listen: SocketAddr,
 
     /// File to which the bound address is written once the service is ready; nothing else is in it.
-    #[arg(long, env = "INFERENCE_ADDRESS_FILE", value_name = "PATH")]
+    #[arg(
+        long,
+        env = "INFERENCE_ADDRESS_FILE",
+        value_name = "PATH",
+        help_heading = "Network"
+    )]
     pub address_file: Option<PathBuf>,
 
     /// Folder of the model files (`ggml-<name>.bin`) [default: whisper-edge/models in the user's
     /// cache directory].
-    #[arg(long, env = "WHISPER_MODELS_DIR", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "WHISPER_MODELS_DIR",
+        value_name = "DIR",
+        help_heading = "Models"
+    )]
     pub models_dir: Option<PathBuf>,
 
     /// Models to load, separated by commas. The first is the default, which `whisper-1` means too.
-    #[arg(long, env = "WHISPER_MODEL", value_name = "NAMES", value_delimiter = ',', default_value = inference_models::DEFAULT_MODEL)]
+    #[arg(long, env = "WHISPER_MODEL", value_name = "NAMES", value_delimiter = ',', default_value = inference_models::DEFAULT_MODEL, help_heading = "Models")]
     pub model: Vec<String>,
 
     /// Secrets shared with the edge: `current[,previous]`, each of 32 bytes or more. Both are
@@ -69,17 +87,23 @@ pub struct Config {
         long,
         env = "EDGE_SIGNING_SECRETS",
         value_name = "SECRETS",
-        hide_env_values = true
+        hide_env_values = true,
+        help_heading = "Access"
     )]
     pub edge_signing_secrets: Option<Secrets>,
 
     /// Accept requests without a signature. Refused unless the service listens on loopback.
-    #[arg(long, env = "INFERENCE_DEV_INSECURE")]
+    #[arg(long, env = "INFERENCE_DEV_INSECURE", help_heading = "Access")]
     pub dev_insecure: bool,
 
     /// Transcriptions at the same time; as many as cores (divided by `--threads-per-state`) if not
     /// given. Each has its own memory.
-    #[arg(long, env = "INFERENCE_STATES", value_name = "COUNT")]
+    #[arg(
+        long,
+        env = "INFERENCE_STATES",
+        value_name = "COUNT",
+        help_heading = "Capacity"
+    )]
     pub states: Option<NonZeroUsize>,
 
     /// Threads of one transcription. On a CPU more states serve better than more threads; states
@@ -88,7 +112,8 @@ pub struct Config {
         long,
         env = "INFERENCE_THREADS_PER_STATE",
         value_name = "COUNT",
-        default_value = "1"
+        default_value = "1",
+        help_heading = "Capacity"
     )]
     pub threads_per_state: NonZeroU16,
 
@@ -98,45 +123,51 @@ pub struct Config {
         long,
         env = "INFERENCE_QUEUE_LENGTH",
         value_name = "COUNT",
-        default_value_t = 64
+        default_value_t = 64,
+        help_heading = "Capacity"
     )]
     pub queue_length: usize,
 
     /// Largest file, in bytes; at most 100 MB.
-    #[arg(long, env = "INFERENCE_MAX_FILE_BYTES", value_name = "BYTES", default_value_t = 25 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(1..=MOST_FILE_BYTES))]
+    #[arg(long, env = "INFERENCE_MAX_FILE_BYTES", value_name = "BYTES", default_value_t = 25 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(1..=MOST_FILE_BYTES), help_heading = "Bounds of a request")]
     pub max_file_bytes: u64,
 
     /// Longest audio, in seconds. It is decoded and transcribed piece by piece: its length takes no memory.
-    #[arg(long = "max-audio-seconds", env = "INFERENCE_MAX_AUDIO_SECONDS", value_name = "SECONDS", default_value = "7200", value_parser = seconds)]
+    #[arg(long = "max-audio-seconds", env = "INFERENCE_MAX_AUDIO_SECONDS", value_name = "SECONDS", default_value = "7200", value_parser = seconds, help_heading = "Bounds of a request")]
     pub max_audio: Duration,
 
     /// Folder for uploads larger than 1 MiB; the system's temporary folder if not given. The files
     /// have no name there and vanish with the request.
-    #[arg(long, env = "INFERENCE_SPOOL_DIR", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "INFERENCE_SPOOL_DIR",
+        value_name = "DIR",
+        help_heading = "Capacity"
+    )]
     pub spool_dir: Option<PathBuf>,
 
     /// Time for a request's head to arrive in full; idle connections are closed after it as well.
-    #[arg(long, env = "INFERENCE_HEADER_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, env = "INFERENCE_HEADER_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = "Times")]
     pub header_timeout: Duration,
 
     /// Longest pause inside a body, either way.
-    #[arg(long, env = "INFERENCE_STALL_TIMEOUT", value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    #[arg(long, env = "INFERENCE_STALL_TIMEOUT", value_name = "SECONDS", default_value = "15", value_parser = seconds, help_heading = "Times")]
     pub stall_timeout: Duration,
 
     /// Time for a whole upload.
-    #[arg(long, env = "INFERENCE_UPLOAD_TIMEOUT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    #[arg(long, env = "INFERENCE_UPLOAD_TIMEOUT", value_name = "SECONDS", default_value = "300", value_parser = seconds, help_heading = "Times")]
     pub upload_timeout: Duration,
 
     /// Time for a whole request whose claims name no earlier deadline.
-    #[arg(long, env = "INFERENCE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "900", value_parser = seconds)]
+    #[arg(long, env = "INFERENCE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "900", value_parser = seconds, help_heading = "Times")]
     pub request_timeout: Duration,
 
     /// Longest silence of a realtime session's client: nothing sent, and nothing of his under way.
-    #[arg(long, env = "INFERENCE_REALTIME_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, env = "INFERENCE_REALTIME_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds, help_heading = "Times")]
     pub realtime_idle_timeout: Duration,
 
     /// Time for requests in flight to end after SIGTERM or SIGINT.
-    #[arg(long, env = "INFERENCE_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, env = "INFERENCE_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = "Times")]
     pub drain_timeout: Duration,
 
     /// Connections at the same time; further ones are closed at once.
@@ -144,7 +175,8 @@ pub struct Config {
         long,
         env = "INFERENCE_MAX_CONNECTIONS",
         value_name = "COUNT",
-        default_value_t = 8192
+        default_value_t = 8192,
+        help_heading = "Network"
     )]
     pub max_connections: usize,
 
@@ -154,18 +186,24 @@ pub struct Config {
         long,
         env = "INFERENCE_FIT_CONTEXT",
         value_name = "MODE",
-        default_value = "auto"
+        default_value = "auto",
+        help_heading = "Transcription"
     )]
     pub fit_context: FitContext,
 
     /// Longest piece that audio is cut in, at a pause, in seconds: shorter ones spread a recording better over
     /// the states and let others in between, longer ones fill a GPU better. 28 is the most that the model hears
     /// at once.
-    #[arg(long = "piece-seconds", env = "INFERENCE_PIECE_SECONDS", value_name = "SECONDS", default_value = "15", value_parser = piece)]
+    #[arg(long = "piece-seconds", env = "INFERENCE_PIECE_SECONDS", value_name = "SECONDS", default_value = "15", value_parser = piece, help_heading = "Transcription")]
     pub piece: Duration,
 
     /// Flash attention: on for a GPU, off for a CPU if not given.
-    #[arg(long, env = "INFERENCE_FLASH_ATTENTION", value_name = "BOOL")]
+    #[arg(
+        long,
+        env = "INFERENCE_FLASH_ATTENTION",
+        value_name = "BOOL",
+        help_heading = "Transcription"
+    )]
     pub flash_attention: Option<bool>,
 
     /// Resident memory in MiB above which the service calls itself not ready; 0 for no bound.
@@ -173,13 +211,19 @@ pub struct Config {
         long,
         env = "INFERENCE_MEMORY_MARK_MIB",
         value_name = "MIB",
-        default_value_t = 0
+        default_value_t = 0,
+        help_heading = "Capacity"
     )]
     pub memory_mark_mib: u64,
 
     /// OpenTelemetry collector to which traces go, as the base of its OTLP over HTTP: `http://127.0.0.1:4318`. No traces
     /// are made if it is not given.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_name = "URL",
+        help_heading = "Observation"
+    )]
     pub otlp_endpoint: Option<String>,
 
     /// What is logged, in the syntax of tracing's EnvFilter.
@@ -187,7 +231,8 @@ pub struct Config {
         long,
         env = "INFERENCE_LOG",
         value_name = "FILTER",
-        default_value = "info"
+        default_value = "info",
+        help_heading = "Observation"
     )]
     pub log: String,
 }
@@ -311,6 +356,40 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_of_serve_is_documented_under_a_heading_and_is_an_environment_variable() {
+        use clap::CommandFactory as _;
+        let cli = Cli::command();
+        let serve = cli.find_subcommand("serve").unwrap();
+        let flags: Vec<_> = serve
+            .get_arguments()
+            .filter(|flag| !["help", "version"].contains(&flag.get_id().as_str()))
+            .collect();
+        assert!(flags.len() > 20, "{}", flags.len());
+        let mut variables = std::collections::BTreeSet::new();
+        for flag in flags {
+            let name = flag.get_long().expect("a long flag");
+            assert!(flag.get_help_heading().is_some(), "--{name} has no heading");
+            assert!(flag.get_help().is_some(), "--{name} has no help");
+            let variable = flag.get_env();
+            let variable = variable.unwrap_or_else(|| panic!("--{name} has no variable"));
+            assert!(variables.insert(variable.to_owned()), "{variable:?} twice");
+        }
+    }
+
+    #[test]
+    fn an_unknown_flag_is_refused_by_every_command() {
+        for command in [
+            &["inference"][..],
+            &["inference", "serve"],
+            &["inference", "doctor"],
+            &["inference", "bench", "."],
+        ] {
+            let args = [command, &["--no-such-flag"]].concat();
+            assert!(Cli::try_parse_from(args).is_err(), "{command:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 mod admission;
 mod auth;
 pub mod backend;
+pub mod bench;
 pub mod config;
 pub mod doctor;
 mod error;

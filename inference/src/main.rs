@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use inference::bench::{self, BenchArgs};
 use inference::config::{Cli, Command, Config};
 use inference::doctor::{self, DoctorArgs};
 use inference::server::Server;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
         None => serve(&cli.serve),
         Some(Command::Serve(config)) => serve(&config),
         Some(Command::Doctor(args)) => examine(&args),
+        Some(Command::Bench(args)) => measure(&args),
         Some(Command::Models(command)) => {
             match inference_models::command::run(&command, &mut std::io::stdout().lock()) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -31,6 +33,21 @@ fn examine(args: &DoctorArgs) -> ExitCode {
         Ok(()) if doctor::is_fit(&checks) => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
         Err(cause) => fail(&cause.to_string()),
+    }
+}
+
+fn measure(args: &BenchArgs) -> ExitCode {
+    let _telemetry = telemetry::start("off", None);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(cause) => return fail(&cause.to_string()),
+    };
+    match runtime.block_on(bench::run(args)) {
+        Ok(all) => match bench::write(&all, args.json, &mut std::io::stdout().lock()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(cause) => fail(&cause.to_string()),
+        },
+        Err(error) => fail(&error.to_string()),
     }
 }
 

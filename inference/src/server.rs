@@ -273,7 +273,8 @@ fn load_models(config: &Config) -> Result<Vec<LoadedModel>, ServerError> {
     names.map(|name| load_model(config, name)).collect()
 }
 
-fn load_model(config: &Config, name: &str) -> Result<LoadedModel, ServerError> {
+/// Loads a model by its name, as the settings say.
+pub(crate) fn load_model(config: &Config, name: &str) -> Result<LoadedModel, ServerError> {
     let wrong = |cause: String| ServerError::Model {
         name: name.to_owned(),
         cause,

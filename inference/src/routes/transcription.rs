@@ -1,6 +1,7 @@
 //! `POST /v1/audio/transcriptions` and `/v1/audio/translations`: one request from its signature to
 //! its last byte.
 
+use std::io::{Read, Seek};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -216,7 +217,12 @@ fn transcribe(
 }
 
 /// Decodes, cuts and brings, until all is brought or nobody wants it any more.
-fn feed(file: Spooled, limits: &Limits, mut chunker: Chunker<impl Voice>, mut feeder: Feeder) {
+pub(crate) fn feed(
+    file: impl Read + Seek + Send + Sync,
+    limits: &Limits,
+    mut chunker: Chunker<impl Voice>,
+    mut feeder: Feeder,
+) {
     let gone = feeder.abort();
     let mut bring = |chunk| feeder.push(chunk).map_err(|Gone| AudioError::Cancelled);
     let decoded =

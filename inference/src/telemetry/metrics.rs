@@ -206,15 +206,3 @@ impl Metrics {
         String::from_utf8(text).map_err(|e| e.to_string())
     }
 }
-
-/// Resident memory of this process in bytes; 0 where the system does not tell.
-pub(crate) fn resident_bytes() -> u64 {
-    // proc(5): VmRSS in /proc/self/status is in kB.
-    std::fs::read_to_string("/proc/self/status")
-        .ok()
-        .and_then(|status| {
-            let line = status.lines().find(|l| l.starts_with("VmRSS:"))?;
-            line.split_whitespace().nth(1)?.parse::<u64>().ok()
-        })
-        .map_or(0, |kib| kib * 1024)
-}

@@ -9,12 +9,14 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 mod export;
 mod logs;
+mod memory;
 mod metrics;
 mod record;
 mod refusal;
 mod traces;
 
-pub(crate) use metrics::{Gauged, Metrics, resident_bytes};
+pub(crate) use memory::{forget_peak, peak_bytes, resident_bytes};
+pub(crate) use metrics::{Gauged, Metrics};
 pub(crate) use record::{Meter, Record};
 pub(crate) use traces::{PieceSpans, SPANS};
 

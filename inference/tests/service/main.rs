@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod bench;
 mod client;
 mod doctor;
 mod frames;
