@@ -36,6 +36,9 @@ pub(crate) fn registry() -> Registry {
 
 /// Reads a multipart upload, and its fields as a transcription that is asked for. The first byte says in how long
 /// pieces the body comes, the rest of the first line is the `Content-Type`, what follows is the body.
+///
+/// # Panics
+/// Where that ends in a fault of the service, or beyond a bound.
 pub fn form(input: &[u8]) {
     let Some((piece, rest)) = input.split_first() else {
         return;

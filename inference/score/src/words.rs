@@ -21,6 +21,7 @@ impl Errors {
     }
 
     /// With those of another text.
+    #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
             errors: self.errors + other.errors,

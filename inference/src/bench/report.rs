@@ -133,7 +133,7 @@ mod tests {
         assert_eq!((measured.clips, measured.word_error_rate), (3, None));
         assert!((measured.p50_ms - 20.0).abs() < 1e-9);
         let mut table = Vec::new();
-        write(&[measured.clone()], false, &mut table).unwrap();
+        write(std::slice::from_ref(&measured), false, &mut table).unwrap();
         let table = String::from_utf8(table).unwrap();
         assert_eq!(table.lines().count(), 2);
         assert_eq!(table.lines().nth(1).unwrap().split_whitespace().count(), 12);

@@ -145,7 +145,7 @@ mod tests {
         assert!(!is_fit(&[checks[0].clone(), failed.clone()]));
 
         let mut text = Vec::new();
-        report(&[failed.clone()], false, &mut text).unwrap();
+        report(std::slice::from_ref(&failed), false, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(text.starts_with("fail  secrets"), "{text}");
         assert!(text.contains("-> set them"), "{text}");

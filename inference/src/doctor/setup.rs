@@ -21,7 +21,7 @@ pub(super) fn secrets(config: &Config) -> Check {
             };
             Check::ok("secrets", format!("{number}, of 32 bytes or more"))
         }
-        (Some(_), true) | (None, true) if config.listen.ip().is_loopback() => Check::warn(
+        (_, true) if config.listen.ip().is_loopback() => Check::warn(
             "secrets",
             "requests without a signature are accepted, from this machine",
             "leave --dev-insecure out where others can reach it",

@@ -22,6 +22,9 @@ impl Voice for HearsLoud {
 }
 
 /// Holds a session of which each line is a message of the client.
+///
+/// # Panics
+/// Where utterances do not begin, are heard and end in this order, or grow beyond their bound.
 pub fn realtime(input: &[u8]) {
     let claims = Claims {
         request_id: "fuzz".to_owned(),

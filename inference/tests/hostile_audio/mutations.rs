@@ -29,7 +29,7 @@ impl Random {
     }
 
     fn place(&mut self, file: &[u8]) -> usize {
-        let reach = if self.next() % 2 == 0 {
+        let reach = if self.next().is_multiple_of(2) {
             file.len().min(HEADER)
         } else {
             file.len()
@@ -66,7 +66,11 @@ fn mutate(random: &mut Random, file: &[u8], other: &[u8]) -> Vec<u8> {
             }
             4 => {
                 let end = (at + random.below(64)).min(out.len());
-                out[at..end].fill(if random.next() % 2 == 0 { 0 } else { 0xff });
+                out[at..end].fill(if random.next().is_multiple_of(2) {
+                    0
+                } else {
+                    0xff
+                });
             }
             _ => extreme(random, &mut out, at),
         }
@@ -87,7 +91,7 @@ fn extreme(random: &mut Random, out: &mut [u8], at: usize) {
         0xffff,
         0xff,
     ][random.below(8)];
-    let bytes = if random.next() % 2 == 0 {
+    let bytes = if random.next().is_multiple_of(2) {
         value.to_le_bytes()
     } else {
         value.rotate_right(width * 8).to_be_bytes()

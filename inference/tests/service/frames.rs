@@ -17,7 +17,7 @@ const MASK: [u8; 4] = [0; 4];
 /// A masked frame of fewer than 64 KiB.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len()).unwrap();
-    let mut out = vec![first, 0x80 | 126];
+    let mut out = vec![first, 0x80 + 126];
     out.extend(length.to_be_bytes());
     out.extend(MASK);
     out.extend(payload);
@@ -26,7 +26,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// The head of a frame that claims so many bytes.
 fn claiming(first: u8, bytes: u64) -> Vec<u8> {
-    let mut out = vec![first, 0x80 | 127];
+    let mut out = vec![first, 0x80 + 127];
     out.extend(bytes.to_be_bytes());
     out.extend(MASK);
     out
