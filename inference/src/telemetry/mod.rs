@@ -29,6 +29,8 @@ pub struct Telemetry(Option<SdkTracerProvider>);
 /// calls in the same process change nothing.
 pub fn start(filter: &str, collector: Option<&str>) -> Result<Telemetry, String> {
     let logs = logs::layer::<Registry>(filter)?;
+    // OpenTelemetry has an empty variable mean none.
+    let collector = collector.filter(|base| !base.trim().is_empty());
     let provider = collector.map(export::provider).transpose()?;
     let traces = provider.as_ref().map(traces::layer);
     // Fails only where a subscriber is set already, as in a test.
