@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use inference_score::percentile;
 
 use crate::deployment::{Deployment, Key, random_secret};
 use crate::error::Error;
@@ -16,7 +17,7 @@ use crate::form;
 use crate::load::{Connections, Load};
 use crate::process;
 use crate::report::{Detail, Figure, Part, number};
-use crate::stats::{Spread, ms, percentile, us};
+use crate::stats::{Spread, ms, us};
 use crate::upstream::Upstream;
 use crate::workerd::{Script, Workerd};
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use inference_score::percentile;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -18,7 +19,7 @@ use crate::recording::Recording;
 use crate::report::{Figure, Part};
 use crate::service::Service;
 use crate::speech::Settings;
-use crate::stats::{Spread, ms, percentile};
+use crate::stats::{Spread, ms};
 use crate::workerd::{Script, Workerd};
 
 const STATES: usize = 2;

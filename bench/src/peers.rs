@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
+use inference_score::Errors;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -24,7 +25,7 @@ use crate::report::{Detail, Figure, Part, number};
 use crate::service::Service;
 use crate::speech::Settings;
 use crate::stats::Spread;
-use crate::words::{Errors, Normalizer};
+use crate::words::Normalizer;
 use crate::workerd::{Script, Workerd};
 
 /// Of the service; as many as cores.

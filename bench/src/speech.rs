@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::Response;
+use inference_score::Errors;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
@@ -18,7 +19,7 @@ use crate::process;
 use crate::report::{Detail, Figure, Part, number};
 use crate::service::Service;
 use crate::stats::{Spread, ms};
-use crate::words::{Errors, Normalizer};
+use crate::words::Normalizer;
 use crate::workerd::{Script, Workerd};
 
 /// Most wall time of a second of audio, in seconds.

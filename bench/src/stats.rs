@@ -28,12 +28,6 @@ impl Spread {
     }
 }
 
-/// The `percent`-th percentile (nearest rank) of ascending durations; zero of none.
-pub(crate) fn percentile(ascending: &[Duration], percent: usize) -> Duration {
-    let rank = (ascending.len() * percent).div_ceil(100).max(1);
-    ascending.get(rank - 1).copied().unwrap_or_default()
-}
-
 /// Milliseconds.
 pub(crate) fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
@@ -67,14 +61,5 @@ mod tests {
                 max: 3.0
             }
         );
-    }
-
-    #[test]
-    fn a_percentile_is_the_nearest_rank() {
-        let ascending: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
-        assert_eq!(percentile(&ascending, 50), Duration::from_millis(100));
-        assert_eq!(percentile(&ascending, 99), Duration::from_millis(198));
-        assert_eq!(percentile(&ascending[..1], 50), Duration::from_millis(1));
-        assert_eq!(percentile(&[], 50), Duration::ZERO);
     }
 }

@@ -9,10 +9,14 @@
 mod admission;
 mod auth;
 pub mod backend;
+pub mod bench;
 pub mod config;
 pub mod device;
+pub mod doctor;
 mod error;
 mod form;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod heartbeat;
 mod models;
 mod pool;

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use inference::bench::{self, BenchArgs};
 use inference::config::{Cli, Command, Config};
+use inference::doctor::{self, DoctorArgs};
 use inference::server::Server;
 use inference::telemetry;
 
@@ -12,6 +14,8 @@ fn main() -> ExitCode {
     match cli.command {
         None => serve(&cli.serve),
         Some(Command::Serve(config)) => serve(&config),
+        Some(Command::Doctor(args)) => examine(&args),
+        Some(Command::Bench(args)) => measure(&args),
         Some(Command::Models(command)) => {
             match inference_models::command::run(&command, &mut std::io::stdout().lock()) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -21,10 +25,38 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: &Config) -> ExitCode {
-    if let Err(cause) = telemetry::init_logs(&config.log) {
-        return fail(&format!("INFERENCE_LOG: {cause}"));
+fn examine(args: &DoctorArgs) -> ExitCode {
+    // What whisper.cpp says while it loads is not what was asked for.
+    let _telemetry = telemetry::start("off", None);
+    let checks = doctor::examine(args);
+    match doctor::report(&checks, args.json, &mut std::io::stdout().lock()) {
+        Ok(()) if doctor::is_fit(&checks) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(cause) => fail(&cause.to_string()),
     }
+}
+
+fn measure(args: &BenchArgs) -> ExitCode {
+    let _telemetry = telemetry::start("off", None);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(cause) => return fail(&cause.to_string()),
+    };
+    match runtime.block_on(bench::run(args)) {
+        Ok(all) => match bench::write(&all, args.json, &mut std::io::stdout().lock()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(cause) => fail(&cause.to_string()),
+        },
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn serve(config: &Config) -> ExitCode {
+    // Kept to the end: dropping it sends the last spans.
+    let _telemetry = match telemetry::start(&config.log, config.otlp_endpoint.as_deref()) {
+        Ok(telemetry) => telemetry,
+        Err(cause) => return fail(&cause),
+    };
     // A thousand open connections need more than the usual 1,024 descriptors.
     if let Err(cause) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%cause, "can't raise the limit of open files");

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use inference_audio::SAMPLE_RATE;
+
 use crate::backend::{BackendError, Speech};
 use crate::queue::{Finished, Outcome, Queue, Task};
 
@@ -34,8 +36,8 @@ impl Pool {
                 .name(format!("session-{number}"))
                 .stack_size(STACK_BYTES)
                 .spawn(move || {
-                    while let Some(task) = queue.take() {
-                        let outcome = run(&task, number);
+                    while let Some(mut task) = queue.take() {
+                        let outcome = run(&mut task, number);
                         task.ended(&queue, outcome);
                     }
                 })
@@ -65,7 +67,10 @@ impl Drop for Pool {
 }
 
 /// Transcribes a piece on the thread of this number.
-fn run(task: &Task, thread: usize) -> Outcome {
+fn run(task: &mut Task, thread: usize) -> Outcome {
+    #[expect(clippy::cast_precision_loss, reason = "seconds of audio")]
+    let seconds = task.piece.samples.len() as f64 / f64::from(SAMPLE_RATE);
+    let running = task.piece.spans.enter_model(seconds);
     let piece = &task.piece;
     let asked = &piece.wanted;
     // Nothing enters the queue before its model is loaded.
@@ -86,6 +91,7 @@ fn run(task: &Task, thread: usize) -> Outcome {
         }))
         .unwrap_or_else(|_| Err(BackendError::SessionLost("a panic".into())))
     });
+    drop(running);
     if let Err(BackendError::SessionLost(cause)) = &decoded {
         tracing::error!(cause, model = ?asked.model, "a session is lost");
     }

@@ -6,16 +6,18 @@
 //! for the model as well, where that is being loaded: no session ever does.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use inference_api::language::Language;
 use inference_audio::{AudioError, Decoded as DecodedAudio};
+use prometheus::Histogram;
 use tokio::sync::mpsc;
 
 use crate::backend::{Abort, BackendError, DecodeOptions, Decoded, last_bytes};
 use crate::models::{Unavailable, Use};
 use crate::scheduler::{Flow, Scheduler};
+use crate::telemetry::PieceSpans;
 use crate::ticket::{Feeder, Ticket};
 
 /// Weight of the newest in a mean time; about the last ten count.
@@ -59,6 +61,7 @@ pub(crate) struct Piece {
     /// Whether it is all of the audio.
     pub(crate) is_whole: bool,
     pub(crate) known: Known,
+    pub(crate) spans: PieceSpans,
 }
 
 impl Piece {
@@ -123,6 +126,9 @@ impl Task {
         // Before the request hears of it: by its last news nothing of it holds its model any more.
         drop(piece);
         queue.done(request, number, ran);
+        if let (Some(counted), Some(ran)) = (queue.piece_seconds.get(), ran) {
+            counted.observe(ran.as_secs_f64());
+        }
         let _ = news.send(News::Ended(number, outcome));
     }
 }
@@ -137,6 +143,8 @@ pub(crate) struct Queue {
     /// Most pieces of a request that are pushed and not yet in its answer.
     window: u32,
     epoch: Instant,
+    /// Seconds that each piece was in a session.
+    piece_seconds: OnceLock<Histogram>,
 }
 
 struct State {
@@ -205,7 +213,14 @@ impl Queue {
                 .unwrap_or(u32::MAX)
                 .saturating_add(AHEAD),
             epoch: Instant::now(),
+            piece_seconds: OnceLock::new(),
         })
+    }
+
+    /// Where it is counted from now on how long each piece is in a session.
+    pub(crate) fn count_in(&self, piece_seconds: Histogram) {
+        // Whoever comes second is not listened to; there is one service a queue.
+        let _ = self.piece_seconds.set(piece_seconds);
     }
 
     /// A request enters. Dropping the [`Ticket`] takes it out, and stops what runs of it.

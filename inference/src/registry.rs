@@ -60,6 +60,21 @@ impl Registry {
         Ok(())
     }
 
+    /// The default model, whoever asks.
+    pub(crate) fn default_model(&self) -> Result<Model, Error> {
+        let id = self
+            .names
+            .kept()
+            .first()
+            .ok_or_else(|| Error::ModelNotFound {
+                model: ALIAS_OF_DEFAULT.to_owned(),
+            })?;
+        Ok(Model {
+            abilities: self.loader.abilities(id)?,
+            id: id.clone(),
+        })
+    }
+
     /// The model that a caller means, if he may use it.
     pub(crate) fn choose(&self, name: &str, claims: &Claims) -> Result<Model, Error> {
         let offered = self.offered();

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::LoadedModel;
 use crate::backend::{BackendError, gpus};
 use crate::config::{Config, ConfigError};
-use crate::heartbeat::Heart;
 use crate::device::{self, Device, DeviceError};
+use crate::heartbeat::Heart;
 use crate::models::{Folder, Places, Running, Unavailable};
 use crate::routes::router;
 use crate::service::{CountedConnection, Ear, Models, Service};
@@ -99,12 +99,7 @@ impl Server {
         config.check()?;
         // First, so that a busy port is known before a model is loaded for nothing.
         let listener = listen(config.listen).await?;
-        let folder = directory_or_default(config.models.models_dir.as_deref())?;
-        let devices = config
-            .models
-            .device
-            .resolve(&gpus::present(), &device::built())?;
-        let models = models_of(config, folder, devices);
+        let models = models_of(config)?;
         let ear: Ear = || Box::new(VoiceDetector::default());
         Self::new(listener, config, models, ear).await
     }
@@ -311,17 +306,23 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
         .map_err(|cause| ServerError::Listen { address, cause })
 }
 
-fn models_of(config: &Config, folder: PathBuf, devices: Vec<Device>) -> Models {
+/// The models of the settings' folder, on the settings' devices; none is loaded yet.
+pub(crate) fn models_of(config: &Config) -> Result<Models, ServerError> {
+    let folder = directory_or_default(config.models.models_dir.as_deref())?;
+    let devices = config
+        .models
+        .device
+        .resolve(&gpus::present(), &device::built())?;
     let running = Running {
         threads: config.threads_per_state.get(),
         flash_attention: config.flash_attention,
         fit_context: config.fit_context,
     };
-    Models {
+    Ok(Models {
         names: config.models.names(),
         library: Box::new(Folder::new(folder, running, &devices)),
         places: places(config, devices),
-    }
+    })
 }
 
 fn places(config: &Config, devices: Vec<Device>) -> Places {

@@ -97,6 +97,7 @@ impl Service {
             .edge_signing_secrets
             .as_ref()
             .map_or_else(Vec::new, |s| s.0.clone());
+        pool.queue().count_in(metrics.piece_seconds.clone());
         Ok(Self {
             auth: Authenticator::new(secrets, config.dev_insecure, config.request_timeout),
             registry,
@@ -229,6 +230,7 @@ impl Service {
     pub(crate) fn gauged(&self) -> Gauged {
         let load = self.load();
         Gauged {
+            permits: load.permits_total as usize,
             permits_free: load.permits_free,
             queue_waiting: load.queue_waiting,
             states_busy: load.states_busy,

@@ -10,10 +10,12 @@ use inference_api::transcript::{Segment, TokenLogprob, Transcript, Word};
 use inference_audio::chunks::Chunk;
 use inference_audio::{AudioError, Decoded as DecodedAudio, SAMPLE_RATE};
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use crate::backend::{Abort, BackendError};
 use crate::models::Unavailable;
 use crate::queue::{Finished, Gone, News, Outcome, Piece, Queue, Refused, Wanted};
+use crate::telemetry::PieceSpans;
 
 /// Frames a second in which Whisper counts `seek`.
 const SEEKS_PER_SECOND: u64 = 100;
@@ -216,6 +218,8 @@ pub(crate) struct Feeder {
     abort: Abort,
     /// Until the end of the audio.
     wanted: Option<Arc<Wanted>>,
+    /// Of the request, which opened the queue within it.
+    span: Span,
     began: Instant,
     waited: Duration,
     is_over: bool,
@@ -235,6 +239,7 @@ impl Feeder {
             news,
             abort,
             wanted: Some(Arc::new(wanted)),
+            span: Span::current(),
             began: Instant::now(),
             waited: Duration::ZERO,
             is_over: false,
@@ -251,6 +256,7 @@ impl Feeder {
             samples: chunk.samples,
             is_whole: chunk.is_whole,
             known,
+            spans: PieceSpans::enter_queue(&self.span),
         });
         self.waited += before.elapsed();
         pushed.map_err(|refused| {

@@ -14,12 +14,17 @@ use crate::models::{Alias, Bounds, Names};
 pub struct ModelFlags {
     /// Folder of the model files (`ggml-<name>.bin`) [default: whisper-edge/models in the user's
     /// cache directory].
-    #[arg(long, env = "WHISPER_MODELS_DIR", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "WHISPER_MODELS_DIR",
+        value_name = "DIR",
+        help_heading = "Models"
+    )]
     pub models_dir: Option<PathBuf>,
 
     /// Models to load at the start, and to keep, separated by commas. The first is the default, which `whisper-1` means
     /// too.
-    #[arg(long, env = "WHISPER_MODEL", value_name = "NAMES", value_delimiter = ',', default_value = inference_models::DEFAULT_MODEL)]
+    #[arg(long, env = "WHISPER_MODEL", value_name = "NAMES", value_delimiter = ',', default_value = inference_models::DEFAULT_MODEL, help_heading = "Models")]
     pub model: Vec<String>,
 
     /// Further models of the folder that are loaded when they are first asked for: their names, separated by
@@ -28,7 +33,8 @@ pub struct ModelFlags {
         long,
         env = "INFERENCE_MODELS_ON_DEMAND",
         value_name = "NAMES",
-        value_delimiter = ','
+        value_delimiter = ',',
+        help_heading = "Models"
     )]
     pub models_on_demand: Vec<String>,
 
@@ -38,13 +44,14 @@ pub struct ModelFlags {
         long,
         env = "INFERENCE_MODEL_ALIASES",
         value_name = "NAME=MODEL",
-        value_delimiter = ','
+        value_delimiter = ',',
+        help_heading = "Models"
     )]
     pub model_alias: Vec<Alias>,
 
     /// Seconds after which a model that was loaded on demand leaves the memory if nobody asked for it; it stays until
     /// its room is needed if not given.
-    #[arg(long, env = "INFERENCE_MODEL_IDLE_TIMEOUT", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, env = "INFERENCE_MODEL_IDLE_TIMEOUT", value_name = "SECONDS", value_parser = seconds, help_heading = "Models")]
     pub model_idle_timeout: Option<Duration>,
 
     /// Memory for models in MiB, of each device: weights, and what each transcription at a time needs beside them, by
@@ -53,7 +60,8 @@ pub struct ModelFlags {
         long,
         env = "INFERENCE_MODEL_MEMORY_MIB",
         value_name = "MIB",
-        default_value_t = 0
+        default_value_t = 0,
+        help_heading = "Models"
     )]
     pub model_memory_mib: u64,
 
@@ -63,7 +71,8 @@ pub struct ModelFlags {
         long,
         env = "INFERENCE_DEVICE",
         value_name = "DEVICE",
-        default_value = "auto"
+        default_value = "auto",
+        help_heading = "Models"
     )]
     pub device: DeviceChoice,
 }

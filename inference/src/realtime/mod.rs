@@ -9,6 +9,8 @@
 
 mod connection;
 mod conversation;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod protocol;
 mod session;
 mod settings;

@@ -22,6 +22,8 @@ mod realtime;
 mod stream;
 mod transcription;
 
+pub(crate) use transcription::feed;
+
 /// Longest request id that is taken over from the edge.
 const MAX_ID_BYTES: usize = 128;
 

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::RequestId;
 use super::transcription::{limits, time_left};
@@ -35,7 +36,8 @@ pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response 
         .extensions
         .get::<RequestId>()
         .map_or_else(String::new, |id| id.as_str().to_owned());
-    let mut record = Record::new(Arc::clone(&service.metrics), id, "realtime");
+    let mut record = Record::new(Arc::clone(&service.metrics), id, "realtime", &parts.headers);
+    let span = record.span();
     match admit(&service, &mut parts, &mut record).await {
         Ok((upgrade, admitted)) => {
             let Admitted {
@@ -58,7 +60,7 @@ pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response 
                 .protocols([SUBPROTOCOL])
                 .max_message_size(MAX_MESSAGE_BYTES)
                 .max_frame_size(MAX_MESSAGE_BYTES)
-                .on_upgrade(|socket| serve(call, socket))
+                .on_upgrade(|socket| serve(call, socket).instrument(span))
         }
         Err(error) => {
             record.cause = error.cause().map(str::to_owned);

@@ -1,6 +1,7 @@
 //! `POST /v1/audio/transcriptions` and `/v1/audio/translations`: one request from its signature to
 //! its last byte.
 
+use std::io::{Read, Seek};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,6 +22,7 @@ use inference_api::transcript::{Task, Transcript};
 use inference_audio::chunks::{Chunker, Voice};
 use inference_audio::{AudioError, Limits};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{RequestId, stream};
 use crate::admission::Permit;
@@ -31,7 +33,7 @@ use crate::registry::Model;
 use crate::scheduler::Flow;
 use crate::service::Service;
 use crate::spool::Spooled;
-use crate::telemetry::{Meter, Record};
+use crate::telemetry::{Meter, Record, SPANS};
 use crate::ticket::{Feeder, Ticket};
 use crate::upload::{self, Incoming};
 
@@ -46,9 +48,17 @@ pub(super) async fn handle(service: Arc<Service>, task: Task, request: Request) 
         .extensions
         .get::<RequestId>()
         .map_or_else(String::new, |id| id.as_str().to_owned());
-    let mut record = Record::new(Arc::clone(&service.metrics), id, task.as_str());
+    let mut record = Record::new(
+        Arc::clone(&service.metrics),
+        id,
+        task.as_str(),
+        &parts.headers,
+    );
     let mut permit = None;
-    let answer = serve(&service, task, &parts, &incoming, &mut record, &mut permit).await;
+    let span = record.span();
+    let answer = serve(&service, task, &parts, &incoming, &mut record, &mut permit)
+        .instrument(span)
+        .await;
     record.bytes = incoming.bytes();
     if answer.is_err() {
         // A refusal needs no place, and its sender may be slow to finish.
@@ -139,7 +149,9 @@ async fn work(
 ) -> Result<Response, Error> {
     let mut form = {
         let upload = service.admission.upload();
-        upload::read(incoming, boundary, &service.bounds, &upload).await?
+        upload::read(incoming, boundary, &service.bounds, &upload)
+            .instrument(tracing::info_span!(target: SPANS, "upload"))
+            .await?
     };
     let (mut asked, model) = Asked::of(&form, task, |name| {
         let chosen = service.registry.choose(name, claims)?;
@@ -181,12 +193,14 @@ fn transcribe(
     };
     let (ticket, feeder) = service.pool.queue().open(flow, wanted);
     let streams = asked.stream;
+    let decoding = tracing::info_span!(target: SPANS, "decode");
     let (limits, longest, ear) = (limits(service, claims), service.longest_piece, service.ear);
     // A thread of its own: it waits for the sessions, and may not keep those of others from decoding. There are no
     // more of them than permits.
     std::thread::Builder::new()
         .name("decoder".to_owned())
         .spawn(move || {
+            let _decoding = decoding.entered();
             let mut chunker = Chunker::new(ear(), longest);
             if streams {
                 chunker = chunker.with_first(FIRST_PIECE);
@@ -198,7 +212,12 @@ fn transcribe(
 }
 
 /// Decodes, cuts and brings, until all is brought or nobody wants it any more.
-fn feed(file: Spooled, limits: &Limits, mut chunker: Chunker<impl Voice>, mut feeder: Feeder) {
+pub(crate) fn feed(
+    file: impl Read + Seek + Send + Sync,
+    limits: &Limits,
+    mut chunker: Chunker<impl Voice>,
+    mut feeder: Feeder,
+) {
     let gone = feeder.abort();
     let mut bring = |chunk| feeder.push(chunk).map_err(|Gone| AudioError::Cancelled);
     let decoded =

@@ -11,7 +11,10 @@
 )]
 
 mod bad_input;
+mod bench;
 mod client;
+mod doctor;
+mod frames;
 mod golden;
 mod leaving;
 mod load;
@@ -22,4 +25,5 @@ mod signature;
 mod slow;
 mod speech;
 mod support;
+mod traces;
 mod wav;

@@ -19,6 +19,42 @@ pub(crate) fn program(args: &[&str]) -> Command {
     command
 }
 
+/// The program while it serves.
+pub(crate) struct Program {
+    pub(crate) address: std::net::SocketAddr,
+    child: Child,
+}
+
+/// Starts the program, and waits until it is ready.
+pub(crate) async fn start(flags: &[&str]) -> Program {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("address");
+    let mut child = program(flags)
+        .args(["--address-file", file.to_str().unwrap()])
+        .spawn()
+        .unwrap();
+    let address = address(&file, &mut child).await;
+    Program { address, child }
+}
+
+impl Program {
+    /// Tells it to end, as a system does, and gives the lines of its log.
+    pub(crate) async fn terminate(self) -> Vec<serde_json::Value> {
+        let pid = self.child.id().unwrap().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+        assert!(sent.unwrap().success());
+        let output = timeout(GUARD, self.child.wait_with_output())
+            .await
+            .expect("ends in time")
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let log = String::from_utf8(output.stdout).unwrap();
+        log.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+}
+
 /// Waits for the file that the program writes when it is ready.
 async fn address(file: &std::path::Path, child: &mut Child) -> std::net::SocketAddr {
     let asking = async {

@@ -120,6 +120,95 @@ async fn unsigned_wrong_stale_and_replayed_requests_are_refused() {
 }
 
 #[tokio::test]
+async fn a_clock_may_be_a_minute_off_either_way_and_no_more() {
+    let service = service().await;
+    let now = unix_seconds();
+    // A second may pass on the way: what is meant to pass is well within, what is not well beyond.
+    for (number, (seconds, status)) in [
+        (now - 55, 200),
+        (now + 55, 200),
+        (now - 65, 401),
+        (now + 65, 401),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let skewed = Signed {
+            seconds,
+            ..Signed::new(claims(&number.to_string()))
+        };
+        let answer = skewed.send(&service).await;
+        assert_eq!(answer.status, status, "{seconds} at {now}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_signature_is_good_for_its_claims_and_path_alone() {
+    let service = service().await;
+    let genuine = claims("1").encode();
+    let richer = Claims {
+        models: vec!["*".into()],
+        max_audio_seconds: Some(1e9),
+        ..claims("2")
+    };
+    let secret = Secret::new(SECRET).unwrap();
+    let now = unix_seconds();
+    let signature = secret.sign("POST", TRANSCRIPTIONS, &genuine, now);
+    let (content_type, body) = encode(&form(tone()));
+    for (what, path, encoded, signature) in [
+        (
+            "other claims",
+            TRANSCRIPTIONS,
+            richer.encode(),
+            signature.clone(),
+        ),
+        (
+            "another path",
+            TRANSLATIONS,
+            genuine.clone(),
+            signature.clone(),
+        ),
+        (
+            "another method",
+            TRANSCRIPTIONS,
+            genuine.clone(),
+            secret.sign("GET", TRANSCRIPTIONS, &genuine, now),
+        ),
+        (
+            "a later second",
+            TRANSCRIPTIONS,
+            genuine.clone(),
+            signature.replace(&format!("t={now}"), &format!("t={}", now + 1)),
+        ),
+        (
+            "a digest cut short",
+            TRANSCRIPTIONS,
+            genuine.clone(),
+            signature[..signature.len() - 2].to_owned(),
+        ),
+        (
+            "claims without end",
+            TRANSCRIPTIONS,
+            "A".repeat(9_000),
+            secret.sign("POST", TRANSCRIPTIONS, &"A".repeat(9_000), now),
+        ),
+    ] {
+        let request = Request::post(path)
+            .header("content-type", &content_type)
+            .header(EDGE_CLAIMS, encoded)
+            .header(EDGE_SIGNATURE, signature)
+            .body(body.clone())
+            .unwrap();
+        let answer = send(service.address, request).await;
+        assert_eq!(answer.status, 401, "{what}: {}", answer.body);
+        assert_eq!(answer.code(), "invalid_signature", "{what}");
+    }
+    // None of them used the id up.
+    assert_eq!(Signed::new(claims("1")).send(&service).await.status, 200);
+    service.until_free().await;
+}
+
+#[tokio::test]
 async fn models_are_listed_to_signed_requests_only() {
     let service = service().await;
     let answer = get(service.address, "/v1/models").await;
