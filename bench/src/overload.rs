@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::StatusCode;
+use inference_score::percentile;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
@@ -21,7 +22,7 @@ use crate::recording::Recording;
 use crate::report::{Detail, Figure, Part, number};
 use crate::service::Service;
 use crate::speech::Settings;
-use crate::stats::{ms, percentile};
+use crate::stats::ms;
 use crate::workerd::{Script, Workerd};
 
 const STATES: usize = 2;
