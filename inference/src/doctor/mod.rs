@@ -11,15 +11,13 @@ mod machine;
 mod network;
 mod setup;
 
-/// What `doctor` is told: the settings that `serve` would be started with, and whom else to ask.
+/// What `doctor` is told: the settings that `serve` would be started with. An edge among them is asked whether it can be
+/// reached, and what time it has.
 #[derive(Clone, Debug, Args)]
 pub struct DoctorArgs {
     /// The settings of the service.
     #[command(flatten)]
     pub serve: Config,
-    /// Address of the edge, to be asked whether it can be reached and what time it has.
-    #[arg(long, env = "EDGE_URL", value_name = "URL", help_heading = "Doctor")]
-    pub edge_url: Option<String>,
     /// Give the result as JSON: a list of `{check, verdict, found, advice}`.
     #[arg(long, env = "INFERENCE_DOCTOR_JSON", help_heading = "Doctor")]
     pub json: bool,
@@ -100,7 +98,7 @@ pub fn examine(args: &DoctorArgs) -> Vec<Check> {
     ];
     checks.extend(setup::models(config));
     checks.push(network::listen(config));
-    checks.extend(network::edge_and_clock(args.edge_url.as_deref()));
+    checks.extend(network::edge_and_clock(args.serve.edge_url.as_deref()));
     checks
 }
 
