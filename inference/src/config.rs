@@ -131,7 +131,7 @@ pub struct Config {
 
     /// Longest that a newcomer is expected to wait until his audio is begun, by the time that the last pieces took;
     /// who would wait longer is refused with 503 and Retry-After. What is taken on is answered soon, whatever comes.
-    #[arg(long, env = "INFERENCE_MAX_QUEUE_WAIT", value_name = "SECONDS", default_value = "5", value_parser = seconds, help_heading = "Capacity")]
+    #[arg(long, env = "INFERENCE_MAX_QUEUE_WAIT", value_name = "SECONDS", default_value = "2", value_parser = seconds, help_heading = "Capacity")]
     pub max_queue_wait: Duration,
 
     /// Largest file, in bytes; at most 100 MB.

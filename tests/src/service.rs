@@ -50,6 +50,8 @@ impl Service {
             .env("INFERENCE_LISTEN", "127.0.0.1:0")
             .env("INFERENCE_ADDRESS_FILE", &address_file)
             .env("INFERENCE_SPOOL_DIR", folder.path())
+            // How long callers wait on a slow machine is no subject of these tests.
+            .env("INFERENCE_MAX_QUEUE_WAIT", "60")
             .env("WHISPER_MODELS_DIR", environment::models())
             .env(SECRETS, &signing_secret)
             .env("NO_PROXY", "127.0.0.1")

@@ -154,9 +154,11 @@ async fn sigterm_ends_the_program_cleanly_and_logs_hold_no_words() {
 async fn sigterm_amid_fifty_streams_lets_all_of_them_finish() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("address");
-    // A drain as long as the slowest machine needs.
+    // A drain as long as the slowest machine needs, and a door that lets in whoever has room.
     let mut child = program(&["--dev-insecure", "--listen", "127.0.0.1:0"])
         .args([
+            "--max-queue-wait",
+            "600",
             "--drain-delay",
             "0",
             "--drain-timeout",
