@@ -1,13 +1,14 @@
 // Serves one Worker by real workerd for the bench: port 0, sockets straight to the Worker, state in a folder of its own.
 //
-// argv[2]: JSON {script: {path, wasm?, limiter}, bindings, kv, offline}: `limiter` says whether the script has the class
-// Limiter; `kv` holds entries of the namespace KEYS; `offline`: the first request that the Worker sends ends
+// argv[2]: JSON {script: {path, wasm?, limiter, stores}, bindings, kv, offline}: `limiter` says whether the script has the class
+// Limiter, `stores` whether it has the database and the bucket; `kv` holds entries of the namespace KEYS; `offline`: the first request that the Worker sends ends
 // everything, with an error. Prints {"url": …} once it is ready.
 // It ends, workerd and state with it, when stdin closes: so nothing is left behind, however the bench ends.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { migrate } from "../tests/harness/migrate.mjs";
 
 // Ctrl-C reaches the whole group; the bench closes stdin.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
@@ -45,6 +46,7 @@ const mf = new Miniflare(
         ...(script.directory && { DIRECTORY: { className: "Directory", useSQLite: true } }),
       },
     }),
+    ...(script.stores && { d1Databases: { DB: "db" }, r2Buckets: { BUCKET: "bucket" } }),
     resourcePersistencePath: state,
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     // Each Worker writes its log lines; nobody prints them here.
@@ -56,6 +58,7 @@ try {
   await mf.ready;
   const keys = await mf.getKVNamespace("KEYS");
   for (const [name, value] of Object.entries(kv)) await keys.put(name, value);
+  if (script.stores) await migrate(await mf.getD1Database("DB"), resolve(import.meta.dirname, "../edge/migrations"));
   const url = await mf.unsafeGetDirectURL();
   process.stdout.write(`${JSON.stringify({ url: url.origin })}\n`);
   for await (const _ of process.stdin);

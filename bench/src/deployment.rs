@@ -66,6 +66,7 @@ impl Key {
             models: vec!["*".to_owned()],
             cost: 1,
             permits_ahead: PERMITS_AHEAD,
+            retention_days: None,
             self_service: false,
             version: 1,
         };

@@ -9,17 +9,14 @@ use http_body_util::Full;
 use tokio::process::Command;
 
 use crate::client::Connection;
-use crate::deployment::{Deployment, random_secret};
 use crate::error::Error;
-use crate::form;
-use crate::load::{Connections, Load};
+use crate::load::Connections;
 use crate::peers::speech;
 use crate::process;
 use crate::recording::{Recording, Speech};
 use crate::report::{Figure, Part};
-use crate::service::Service;
 use crate::speech::Settings;
-use crate::workerd::{Script, Workerd};
+use crate::stack::Stack;
 
 const STATES: usize = 2;
 /// One length after the other: clips of a second or less, so that it takes minutes and not an hour.
@@ -57,25 +54,24 @@ pub(crate) async fn run(settings: &Settings<'_>, programs: &Programs<'_>) -> Res
 async fn many(settings: &Settings<'_>) -> Result<Part, Error> {
     let folder = tempfile::tempdir().map_err(Error::io("a temporary folder"))?;
     let speech = speech(settings)?;
-    let secret = random_secret()?;
-    let service = Service::start(settings.inference, STATES, &secret, &[]).await?;
-    let deployment = Deployment::new(&service.origin, &secret)?;
-    let worker = deployment.worker(Script::built(settings.bundle));
-    let workerd = Workerd::start(settings.harness, &worker).await?;
-    let authorization = ("authorization", deployment.key.authorization.as_str());
-    let headers = [authorization, form::CONTENT_TYPE];
+    let stack = Stack::start(settings, STATES, &[], &[]).await?;
+    let service = &stack.service;
     let loads = clips(&speech, folder.path())?
         .iter()
-        .map(|clip| Load::new("/v1/audio/transcriptions", &headers, form::of(&clip.bytes)))
+        .map(|clip| stack.transcription(&clip.bytes))
         .collect::<Result<Vec<_>, _>>()?;
 
     eprintln!("endurance: {WARM_UP} requests to warm up");
-    let mut connections = Connections::open(&workerd, STATES, &loads[0]).await?;
+    let mut connections = Connections::open(&stack.workerd, STATES, &loads[0]).await?;
     connections.send_each(&loads, WARM_UP).await?;
     let before = process::resident_memory(service.pid)?;
     eprintln!("endurance: {REQUESTS} requests");
     connections.send_each(&loads, REQUESTS).await?;
     let after = process::resident_memory(service.pid)?;
+    eprintln!(
+        "endurance: {} connections were closed between requests",
+        connections.closed()
+    );
     #[allow(clippy::cast_precision_loss)] // Bytes of memory.
     let growth = (after as f64 / before as f64 - 1.0) * 100.0;
     Ok(Part {
@@ -127,40 +123,30 @@ async fn long(settings: &Settings<'_>, programs: &Programs<'_>) -> Result<Vec<Fi
     }
     let file = fs::read(&file).map_err(Error::io("a long recording"))?;
 
-    let secret = random_secret()?;
     let arguments = [
         ["--max-file-bytes", MOST_BYTES],
         ["--max-audio-seconds", MOST_SECONDS],
         ["--request-timeout", MOST_TIME],
     ];
-    let service = Service::start(
-        settings.inference,
-        STATES,
-        &secret,
-        arguments.as_flattened(),
-    )
-    .await?;
-    let deployment = Deployment::new(&service.origin, &secret)?;
-    let mut worker = deployment.worker(Script::built(settings.bundle));
-    for (name, value) in [
+    let bindings = [
         ("MAX_UPLOAD_BYTES", MOST_BYTES),
         ("MAX_AUDIO_SECONDS", MOST_SECONDS),
         ("REQUEST_TIMEOUT_SECONDS", MOST_TIME),
-    ] {
-        worker.bindings.insert(name, value.to_owned());
-    }
-    let workerd = Workerd::start(settings.harness, &worker).await?;
-    let authorization = ("authorization", deployment.key.authorization.as_str());
-    let headers = [authorization, form::CONTENT_TYPE];
-    let load = Load::new("/v1/audio/transcriptions", &headers, form::of(&file))?;
+    ];
+    let stack = Stack::start(settings, STATES, arguments.as_flattened(), &bindings).await?;
+    let load = stack.transcription(&file)?;
     eprintln!(
         "endurance: a recording of {HOURS} hours, {} MB",
         file.len() / 1_000_000
     );
-    let mut connection: Connection<Full<Bytes>> = Connection::open(&workerd.authority).await?;
+    let mut connection: Connection<Full<Bytes>> =
+        Connection::open(&stack.workerd.authority).await?;
     let began = Instant::now();
     connection.send(load.request()).await?;
-    Ok(figures(began.elapsed(), process::peak_memory(service.pid)?))
+    Ok(figures(
+        began.elapsed(),
+        process::peak_memory(stack.service.pid)?,
+    ))
 }
 
 /// Bytes of memory are far below what an f64 holds exactly.

@@ -86,6 +86,11 @@ impl Connections {
         Ok(all)
     }
 
+    /// How often the server closed one of them between two requests.
+    pub(crate) fn closed(&self) -> usize {
+        self.0.iter().map(Connection::closed).sum()
+    }
+
     /// Sends so many requests on all of them together, each load in its turn.
     pub(crate) async fn send_each(&mut self, loads: &[Load], count: usize) -> Result<(), Error> {
         let mut tasks = JoinSet::new();

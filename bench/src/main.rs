@@ -8,6 +8,7 @@ mod edge;
 mod endurance;
 mod error;
 mod form;
+mod library;
 mod load;
 mod machine;
 mod memory;
@@ -19,6 +20,7 @@ mod recording;
 mod report;
 mod service;
 mod speech;
+mod stack;
 mod stats;
 mod upstream;
 mod words;
@@ -110,6 +112,8 @@ enum Part {
     Endurance,
     /// Transcription beside faster-whisper and plain whisper.cpp.
     Peers,
+    /// Kept transcripts among a hundred thousand: read, listed, searched.
+    Library,
 }
 
 fn main() -> ExitCode {
@@ -123,7 +127,7 @@ fn main() -> ExitCode {
         .and_then(|runtime| {
             runtime.block_on(async {
                 tokio::select! {
-                    report = run(&options) => report,
+                    report = run(&options) => Ok(report),
                     stopped = interrupted() => Err(stopped),
                 }
             })
@@ -137,7 +141,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> Result<Report, Error> {
+async fn run(options: &Options) -> Report {
     let wanted = |part| options.parts.is_empty() || options.parts.contains(&part);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let command = if arguments.is_empty() {
@@ -153,7 +157,7 @@ async fn run(options: &Options) -> Result<Report, Error> {
             baselines: &options.baselines,
             rounds: options.rounds.into(),
         };
-        report.extend(edge::run(&settings).await?);
+        report.add("edge", edge::run(&settings).await);
     }
     if wanted(Part::Memory) {
         let settings = memory::Settings {
@@ -161,7 +165,7 @@ async fn run(options: &Options) -> Result<Report, Error> {
             bundle: &options.bundle,
             test_bundle: &options.test_bundle,
         };
-        report.extend(memory::run(&settings).await?);
+        report.add("memory", memory::run(&settings).await);
     }
     let speech = speech::Settings {
         harness: &options.harness,
@@ -175,20 +179,20 @@ async fn run(options: &Options) -> Result<Report, Error> {
         sample: &options.sample,
     };
     if wanted(Part::Speech) {
-        report.extend(speech::run(&speech).await?);
+        report.add("speech", speech::run(&speech).await);
     }
     if wanted(Part::Mixed) {
-        report.extend(mixed::run(&speech).await?);
+        report.add("mixed", mixed::run(&speech).await);
     }
     if wanted(Part::Overload) {
-        report.extend(overload::run(&speech).await?);
+        report.add("overload", overload::run(&speech).await);
     }
     if wanted(Part::Endurance) {
         let programs = endurance::Programs {
             python: &options.peer_python,
             repeat: &options.repeat_script,
         };
-        report.extend(endurance::run(&speech, &programs).await?);
+        report.add("endurance", endurance::run(&speech, &programs).await);
     }
     if wanted(Part::Peers) {
         let programs = peers::Programs {
@@ -198,9 +202,15 @@ async fn run(options: &Options) -> Result<Report, Error> {
             plain: &options.peer_plain,
             model: &options.model,
         };
-        report.extend(peers::run(&speech, &programs).await?);
+        report.add("peers", peers::run(&speech, &programs).await);
     }
-    Ok(report)
+    if wanted(Part::Library) {
+        report.add(
+            "library",
+            library::run(&options.harness, &options.bundle).await,
+        );
+    }
+    report
 }
 
 /// Comes back when somebody wants the bench to end.
@@ -227,5 +237,12 @@ fn write(options: &Options, report: &Report) -> Result<(), Error> {
         std::fs::write(path, json).map_err(Error::io(path.display().to_string()))?;
     }
     print!("{}", report.to_text());
-    Ok(())
+    if report.failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Unexpected(format!(
+            "not measured: {}",
+            report.failed.join(", ")
+        )))
+    }
 }

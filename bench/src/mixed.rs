@@ -10,17 +10,16 @@ use tokio::time::sleep_until;
 
 use crate::arrivals::Arrivals;
 use crate::client::Connection;
-use crate::deployment::{Deployment, random_secret};
 use crate::error::Error;
 use crate::form;
 use crate::load::Load;
 use crate::peers::speech;
 use crate::recording::Recording;
 use crate::report::{Figure, Part};
-use crate::service::Service;
 use crate::speech::Settings;
+use crate::stack::Stack;
 use crate::stats::{Spread, ms};
-use crate::workerd::{Script, Workerd};
+use crate::workerd::Workerd;
 
 const STATES: usize = 2;
 const ROUNDS: usize = 3;
@@ -47,30 +46,26 @@ pub(crate) async fn run(settings: &Settings<'_>) -> Result<Part, Error> {
         recording(SHORT_SECONDS, "short.wav")?,
         recording(LONG_SECONDS, "long.wav")?,
     );
-    let secret = random_secret()?;
-    let service = Service::start(settings.inference, STATES, &secret, &[]).await?;
-    let deployment = Deployment::new(&service.origin, &secret)?;
-    let worker = deployment.worker(Script::built(settings.bundle));
-    let workerd = Workerd::start(settings.harness, &worker).await?;
-    let authorization = deployment.key.authorization.as_str();
+    let stack = Stack::start(settings, STATES, &[], &[]).await?;
+    let workerd = &stack.workerd;
 
     let mut first = Vec::new();
     for round in 0..=ROUNDS {
         eprintln!("mixed: first words, round {round} of {ROUNDS} (0 is the warm-up)");
-        let took = first_words(&workerd, authorization, &minute).await?;
+        let took = first_words(workerd, &stack.authorization, &minute).await?;
         first.extend((round > 0).then_some(took.as_secs_f64()));
     }
-    let headers = [("authorization", authorization), form::CONTENT_TYPE];
-    let load =
-        |file: &Recording| Load::new("/v1/audio/transcriptions", &headers, form::of(&file.bytes));
-    let (short, long) = (load(&short)?, load(&long)?);
+    let (short, long) = (
+        stack.transcription(&short.bytes)?,
+        stack.transcription(&long.bytes)?,
+    );
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         eprintln!(
             "mixed: short clips, alone and beside long recordings, round {round} of {ROUNDS}"
         );
-        alone.push(p95(&workerd, &short, None).await?);
-        beside.push(p95(&workerd, &short, Some(&long)).await?);
+        alone.push(p95(workerd, &short, None).await?);
+        beside.push(p95(workerd, &short, Some(&long)).await?);
     }
     let ratios = beside
         .iter()

@@ -12,18 +12,16 @@ use tokio::time::sleep_until;
 
 use crate::arrivals::Arrivals;
 use crate::client::Connection;
-use crate::deployment::{Deployment, random_secret};
 use crate::error::Error;
-use crate::form;
 use crate::load::{Connections, Load};
 use crate::peers::speech;
 use crate::process;
 use crate::recording::Recording;
 use crate::report::{Detail, Figure, Part, number};
-use crate::service::Service;
 use crate::speech::Settings;
+use crate::stack::Stack;
 use crate::stats::ms;
-use crate::workerd::{Script, Workerd};
+use crate::workerd::Workerd;
 
 const STATES: usize = 2;
 const CLIP_SECONDS: u32 = 5;
@@ -51,17 +49,14 @@ pub(crate) async fn run(settings: &Settings<'_>) -> Result<Part, Error> {
     let folder = tempfile::tempdir().map_err(Error::io("a temporary folder"))?;
     let speech = speech(settings)?;
     let clip = Recording::of(&speech, CLIP_SECONDS, true, folder.path().join("clip.wav"))?;
-    let secret = random_secret()?;
-    let service = Service::start(settings.inference, STATES, &secret, &[]).await?;
-    let deployment = Deployment::new(&service.origin, &secret)?;
-    let worker = deployment.worker(Script::built(settings.bundle));
-    let workerd = Workerd::start(settings.harness, &worker).await?;
-    let authorization = ("authorization", deployment.key.authorization.as_str());
-    let headers = [authorization, form::CONTENT_TYPE];
-    let load = Load::new("/v1/audio/transcriptions", &headers, form::of(&clip.bytes))?;
+    let stack = Stack::start(settings, STATES, &[], &[]).await?;
+    let Stack {
+        service, workerd, ..
+    } = &stack;
+    let load = stack.transcription(&clip.bytes)?;
 
     eprintln!("overload: capacity");
-    let mut connections = Connections::open(&workerd, 2 * STATES, &load).await?;
+    let mut connections = Connections::open(workerd, 2 * STATES, &load).await?;
     let began = Instant::now();
     let answered = connections.send(&load, CAPACITY).await?.len();
     let took = began.elapsed();
@@ -69,10 +64,10 @@ pub(crate) async fn run(settings: &Settings<'_>) -> Result<Part, Error> {
     let between = took / u32::try_from(answered.max(1)).unwrap_or(u32::MAX);
 
     eprintln!("overload: at the capacity, {} s", LASTS.as_secs());
-    let once = offer(&workerd, &load, between).await?;
+    let once = offer(workerd, &load, between).await?;
     let before = process::resident_memory(service.pid)?;
     eprintln!("overload: at twice the capacity, {} s", LASTS.as_secs());
-    let twice = offer(&workerd, &load, between / 2).await?;
+    let twice = offer(workerd, &load, between / 2).await?;
     let after = process::resident_memory(service.pid)?;
     Ok(report(between, &once, &twice, before, after))
 }

@@ -1,5 +1,5 @@
-//! Transcription beside its peers in the same run: faster-whisper (CTranslate2, int8), plain and batched, and
-//! whisper.cpp the plain way. Short clips one after the other, and one long recording.
+//! Transcription beside its peers in the same run: faster-whisper (CTranslate2, int8), plain and batched, CTranslate2 on
+//! pieces with fitted windows as a backend of the service would run it, and whisper.cpp the plain way. Short clips one after the other, and one long recording.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -15,18 +15,14 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::client::Connection;
 use crate::clips::Clips;
-use crate::deployment::{Deployment, random_secret};
 use crate::error::Error;
-use crate::form;
-use crate::load::Load;
 use crate::process;
 use crate::recording::{Recording, Speech};
 use crate::report::{Detail, Figure, Part, number};
-use crate::service::Service;
 use crate::speech::Settings;
+use crate::stack::Stack;
 use crate::stats::Spread;
 use crate::words::Normalizer;
-use crate::workerd::{Script, Workerd};
 
 /// Of the service; as many as cores.
 const STATES: usize = 2;
@@ -84,6 +80,7 @@ struct Ask<'a> {
     file: &'a Path,
     threads: usize,
     batch: usize,
+    fitted: bool,
 }
 
 impl Peer {
@@ -122,62 +119,37 @@ impl Peer {
     }
 }
 
-/// Ours, behind the Worker.
-struct Ours {
-    service: Service,
-    workerd: Workerd,
-    authorization: String,
-}
-
-impl Ours {
-    async fn start(settings: &Settings<'_>) -> Result<Self, Error> {
-        let secret = random_secret()?;
-        let service = Service::start(settings.inference, STATES, &secret, &[]).await?;
-        let deployment = Deployment::new(&service.origin, &secret)?;
-        let worker = deployment.worker(Script::built(settings.bundle));
-        let workerd = Workerd::start(settings.harness, &worker).await?;
-        Ok(Self {
-            authorization: deployment.key.authorization.clone(),
-            service,
-            workerd,
-        })
+/// One file by ours.
+async fn by_ours(ours: &Stack, file: &[u8]) -> Result<Run, Error> {
+    #[derive(Deserialize)]
+    struct Body {
+        text: String,
     }
-
-    async fn run(&self, file: &[u8]) -> Result<Run, Error> {
-        #[derive(Deserialize)]
-        struct Body {
-            text: String,
-        }
-        let headers = [
-            ("authorization", self.authorization.as_str()),
-            form::CONTENT_TYPE,
-        ];
-        let upload = Load::new("/v1/audio/transcriptions", &headers, form::of(file))?;
-        // The peers' turns are longer than an idle connection lives.
-        let mut connection: Connection<Full<Bytes>> =
-            Connection::open(&self.workerd.authority).await?;
-        let (wall, cpu) = (Instant::now(), process::cpu_time(self.service.pid)?);
-        let answer = connection.send(upload.request()).await?;
-        let wall = wall.elapsed();
-        let cpu = process::cpu_time(self.service.pid)?.saturating_sub(cpu);
-        let body: Body = serde_json::from_slice(answer.body())
-            .map_err(|error| Error::Unexpected(format!("transcript: {error}")))?;
-        Ok(Run {
-            text: body.text,
-            wall: wall.as_secs_f64(),
-            cpu: cpu.as_secs_f64(),
-        })
-    }
+    let upload = ours.transcription(file)?;
+    // The peers' turns are longer than an idle connection lives.
+    let mut connection: Connection<Full<Bytes>> = Connection::open(&ours.workerd.authority).await?;
+    let (wall, cpu) = (Instant::now(), process::cpu_time(ours.service.pid)?);
+    let answer = connection.send(upload.request()).await?;
+    let wall = wall.elapsed();
+    let cpu = process::cpu_time(ours.service.pid)?.saturating_sub(cpu);
+    let body: Body = serde_json::from_slice(answer.body())
+        .map_err(|error| Error::Unexpected(format!("transcript: {error}")))?;
+    Ok(Run {
+        text: body.text,
+        wall: wall.as_secs_f64(),
+        cpu: cpu.as_secs_f64(),
+    })
 }
-
 const OURS: usize = 0;
 const FASTER: usize = 1;
 const BATCHED: usize = 2;
-const PLAIN: usize = 3;
-const NAMES: [&str; 4] = [
+const FITTED: usize = 3;
+const PLAIN: usize = 4;
+const NAMES: [&str; 5] = [
     "whisper-edge",
     "faster-whisper int8",
     "faster-whisper int8, batched 8",
+    "CTranslate2 int8, fitted pieces, 1 thread",
     "whisper.cpp, plain",
 ];
 
@@ -185,7 +157,7 @@ const NAMES: [&str; 4] = [
 pub(crate) async fn run(settings: &Settings<'_>, programs: &Programs<'_>) -> Result<Part, Error> {
     let folder = tempfile::tempdir().map_err(Error::io("a temporary folder"))?;
     let (clips, long) = material(settings, &folder)?;
-    let ours = Ours::start(settings).await?;
+    let ours = Stack::start(settings, STATES, &[], &[]).await?;
     let mut command = Command::new(programs.python);
     command.arg(programs.script).arg(programs.weights);
     let mut faster = Peer::start(command)?;
@@ -194,7 +166,7 @@ pub(crate) async fn run(settings: &Settings<'_>, programs: &Programs<'_>) -> Res
     let mut plain = Peer::start(command)?;
 
     let sets: [(&[Recording], usize); 2] = [(&clips, 1), (std::slice::from_ref(&long), STATES)];
-    let mut totals: [[Vec<Total>; 4]; 2] = Default::default();
+    let mut totals: [[Vec<Total>; NAMES.len()]; 2] = Default::default();
     for round in 0..=ROUNDS {
         eprintln!("peers: round {round} of {ROUNDS} (0 is the warm-up)");
         for ((files, threads), totals) in sets.iter().zip(&mut totals) {
@@ -207,11 +179,19 @@ pub(crate) async fn run(settings: &Settings<'_>, programs: &Programs<'_>) -> Res
                         file: &file.file,
                         threads: *threads,
                         batch,
+                        fitted: false,
+                    };
+                    // Its decoder takes three times the CPU with two threads.
+                    let fitted = Ask {
+                        threads: 1,
+                        fitted: true,
+                        ..ask(0)
                     };
                     runs.push(match who {
-                        OURS => ours.run(&file.bytes).await?,
+                        OURS => by_ours(&ours, &file.bytes).await?,
                         FASTER => faster.run(&ask(0)).await?,
                         BATCHED => faster.run(&ask(8)).await?,
+                        FITTED => faster.run(&fitted).await?,
                         _ => plain.run(&ask(0)).await?,
                     });
                 }
@@ -273,13 +253,18 @@ async fn total(
 
 /// `peak` in bytes, far below what an f64 holds exactly.
 #[allow(clippy::cast_precision_loss)]
-fn report(clips: &[Recording], long: &Recording, totals: &[[Vec<Total>; 4]; 2], peak: u64) -> Part {
+fn report(
+    clips: &[Recording],
+    long: &Recording,
+    totals: &[[Vec<Total>; NAMES.len()]; 2],
+    peak: u64,
+) -> Part {
     let [of_clips, of_long] = totals;
-    let ratio = |totals: &[Vec<Total>; 4], figure: fn(&Total) -> f64| {
+    let ratio = |totals: &[Vec<Total>; NAMES.len()], figure: fn(&Total) -> f64| {
         let pairs = totals[OURS].iter().zip(&totals[FASTER]);
         Spread::of(pairs.map(|(ours, faster)| figure(ours) / figure(faster)))
     };
-    let errors = |totals: &[Vec<Total>; 4], who: usize| {
+    let errors = |totals: &[Vec<Total>; NAMES.len()], who: usize| {
         let all = totals[who].iter().map(|total| total.errors);
         all.fold(Errors::default(), Errors::and).percent()
     };

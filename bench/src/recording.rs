@@ -43,7 +43,7 @@ impl Speech {
 }
 
 impl Recording {
-    /// At least as long as wanted, or where `exactly` is so: cut there, and nobody knows its words then.
+    /// At least as long as wanted, and one part at least, or where `exactly` is so: cut there, and nobody knows its words then.
     pub(crate) fn of(
         parts: &[Speech],
         seconds: u32,
@@ -54,7 +54,8 @@ impl Recording {
         let mut samples = Vec::new();
         let mut words = Vec::new();
         for part in parts.iter().cycle() {
-            if samples.len() >= wanted || parts.iter().all(|part| part.samples.is_empty()) {
+            let is_enough = samples.len() >= wanted && !words.is_empty();
+            if is_enough || parts.iter().all(|part| part.samples.is_empty()) {
                 break;
             }
             samples.extend_from_slice(&part.samples);
@@ -122,7 +123,9 @@ mod tests {
         assert!((recording.seconds - 5.8).abs() < 0.01);
         let read = Speech::read(&recording.file, "").unwrap();
         assert_eq!(read.samples.len(), 58 * 1600);
-        let cut = Recording::of(&parts, 5, true, path).unwrap();
+        let cut = Recording::of(&parts, 5, true, path.clone()).unwrap();
         assert!((cut.seconds - 5.0).abs() < 0.01);
+        let once = Recording::of(&parts, 0, false, path).unwrap();
+        assert_eq!(once.reference, "one");
     }
 }

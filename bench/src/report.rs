@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::stats::Spread;
 
 /// One measured figure. Less is better in all of them.
@@ -88,6 +89,8 @@ pub(crate) struct Report {
     pub(crate) details: Vec<Detail>,
     /// What a reader must know to judge them.
     pub(crate) notes: Vec<String>,
+    /// Parts that came to no end.
+    pub(crate) failed: Vec<&'static str>,
 }
 
 /// What one part of the bench measured.
@@ -110,11 +113,20 @@ impl Report {
             figures: Vec::new(),
             details: Vec::new(),
             notes: Vec::new(),
+            failed: Vec::new(),
         }
     }
 
-    /// Adds what a part measured.
-    pub(crate) fn extend(&mut self, part: Part) {
+    /// Adds what a part measured; one that failed costs none of the others their figures.
+    pub(crate) fn add(&mut self, name: &'static str, part: Result<Part, Error>) {
+        let part = match part {
+            Ok(part) => part,
+            Err(error) => {
+                eprintln!("error: {name}: {error}");
+                self.failed.push(name);
+                return;
+            }
+        };
         self.figures.extend(part.figures);
         self.details.extend(part.details);
         self.notes.extend(part.notes);
@@ -210,5 +222,18 @@ mod tests {
         assert_eq!(figure(1.0).verdict(), "ok");
         assert_eq!(figure(1.01).verdict(), "over");
         assert_eq!(figure(f64::NAN).verdict(), "over");
+    }
+
+    #[test]
+    fn a_part_that_failed_costs_no_other_its_figures() {
+        let mut report = Report::new("a machine".to_owned(), "make bench".to_owned());
+        let part = Part {
+            figures: vec![Figure::once("speed", 1.0, "", None)],
+            ..Part::default()
+        };
+        report.add("first", Ok(part));
+        report.add("second", Err(Error::Unexpected("broken".to_owned())));
+        assert!(report.to_text().contains("speed"));
+        assert_eq!(report.failed, ["second"]);
     }
 }

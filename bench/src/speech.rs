@@ -11,16 +11,16 @@ use tokio::task::JoinSet;
 
 use crate::client::Connection;
 use crate::clips::{Clip, Clips};
-use crate::deployment::{Deployment, random_secret};
 use crate::error::Error;
 use crate::form;
 use crate::load::Load;
 use crate::process;
 use crate::report::{Detail, Figure, Part, number};
 use crate::service::Service;
+use crate::stack::Stack;
 use crate::stats::{Spread, ms};
 use crate::words::Normalizer;
-use crate::workerd::{Script, Workerd};
+use crate::workerd::Workerd;
 
 /// Most wall time of a second of audio, in seconds.
 const MOST_REAL_TIME: f64 = 0.03;
@@ -84,19 +84,18 @@ pub(crate) async fn run(settings: &Settings<'_>) -> Result<Part, Error> {
         Some(folder) => Clips::english(folder)?,
         None => Clips::sample(settings.sample)?,
     };
-    let secret = random_secret()?;
-    let service = Service::start(settings.inference, CONCURRENCY, &secret, &[]).await?;
-    let deployment = Deployment::new(&service.origin, &secret)?;
-    let worker = deployment.worker(Script::built(settings.bundle));
-    let workerd = Workerd::start(settings.harness, &worker).await?;
-    let uploads = uploads(&clips, &deployment.key.authorization)?;
+    let stack = Stack::start(settings, CONCURRENCY, &[], &[]).await?;
+    let Stack {
+        service, workerd, ..
+    } = &stack;
+    let uploads = uploads(&clips, &stack.authorization)?;
 
     eprintln!("speech: warm-up");
-    pass(&workerd, &service, &uploads).await?;
+    pass(workerd, service, &uploads).await?;
     let mut passes = Vec::new();
     for number in 1..=PASSES {
         eprintln!("speech: pass {number} of {PASSES}");
-        passes.push(pass(&workerd, &service, &uploads).await?);
+        passes.push(pass(workerd, service, &uploads).await?);
     }
     let peak = process::peak_memory(service.pid)?;
     let errors = word_errors(&settings.normalizer, &clips.clips, &passes).await?;

@@ -26,6 +26,8 @@ pub(crate) struct Script {
     limiter: bool,
     /// Whether it has the class `Directory`.
     directory: bool,
+    /// Whether it keeps transcripts.
+    stores: bool,
 }
 
 impl Script {
@@ -36,6 +38,15 @@ impl Script {
             wasm: Some(folder.join("index_bg.wasm")),
             limiter: true,
             directory: true,
+            stores: false,
+        }
+    }
+
+    /// The same, with a database of transcripts and a bucket.
+    pub(crate) fn with_stores(folder: &Path) -> Self {
+        Self {
+            stores: true,
+            ..Self::built(folder)
         }
     }
 
@@ -46,6 +57,7 @@ impl Script {
             wasm: None,
             limiter: true,
             directory: false,
+            stores: false,
         }
     }
 
@@ -56,6 +68,7 @@ impl Script {
             wasm: None,
             limiter: false,
             directory: false,
+            stores: false,
         }
     }
 }

@@ -1,7 +1,8 @@
 // The Worker's entry: what workerd calls. JavaScript waits, Rust decides: every step between two waits is
 // one synchronous call into wasm (edge/src/steps.rs). So nothing of a request lives in wasm memory while it
 // waits, and one whose caller leaves, whose promises then never settle, leaves nothing behind there.
-import { admitted, failed, forwarded, lookedUp, start } from "./index.js";
+import { admitted, failed, forwarded, lookedUp, removeExpired, start } from "./index.js";
+import { exported } from "./export.js";
 import { forward } from "./forward.js";
 import { findHost, keepListed, LOAD } from "./hosts.js";
 import { connect } from "./realtime.js";
@@ -64,6 +65,8 @@ class Call {
   heardMs = 0;
   code = "";
   cause = "";
+  /** Whether a body was given up before its end (glue.js, readBody). */
+  tooLong = false;
 
   constructor(request, env, ctx) {
     this.request = request;
@@ -73,6 +76,11 @@ class Call {
     this.start = Date.now();
     this.parts = parts(this);
   }
+
+  /** All transcripts of an account, as glue.js asks for them: it can import nothing. */
+  exported(page, account, now, folder) {
+    return exported(this.env, page, account, now, folder);
+  }
 }
 
 /** The parts of a request that are decided on, one a line: no header can hold a line break. */
@@ -81,7 +89,7 @@ function parts({ id, request }) {
   const head = `${id}\n${request.method}\n${request.url}\n${h.get("authorization") ?? ""}\n${h.get("x-api-key") ?? ""}`;
   return request.body === null
     ? head
-    : `${head}\n${h.get("content-type") ?? ""}\n${h.get("content-length") ?? ""}`;
+    : `${head}\n${h.get("content-type") ?? ""}\n${h.get("content-length") ?? ""}\n${h.get("x-store") ?? ""}`;
 }
 
 /** How long a refusal waits for the rest of an upload that nobody will read. */
@@ -89,10 +97,10 @@ const DRAIN_MS = 10_000;
 
 /**
  * Reads on and throws away. The runtime closes a connection whose request was not read to its end, and the
- * reset overtakes the answer: the caller would see a broken connection instead of his 401.
+ * reset overtakes the answer: the caller would see a broken connection instead of his 401 or 413.
  */
-async function drain(request) {
-  if (request.bodyUsed) return;
+async function drain({ request, tooLong }) {
+  if (request.bodyUsed && !tooLong) return;
   const nowhere = new WritableStream();
   await request.body.pipeTo(nowhere, { signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => {});
 }
@@ -189,7 +197,7 @@ export default {
     const call = new Call(request, env, ctx);
     try {
       const response = settle(call, await drive(call));
-      if (request.body !== null) await drain(request);
+      if (request.body !== null) await drain(call);
       return response;
     } catch (error) {
       call.end?.(500);
@@ -200,6 +208,12 @@ export default {
         headers: { "content-type": "application/json", "x-request-id": call.id },
       });
     }
+  },
+
+  /** What the clock brings about, without a request. */
+  async scheduled(_, env) {
+    const removed = await removeExpired({ env });
+    console.log(JSON.stringify({ level: "info", msg: "expired", removed }));
   },
 };
 

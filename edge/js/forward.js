@@ -10,12 +10,16 @@ export const UPGRADED = 4;
 /** There is no host to send it to (hosts.js). */
 export const NOBODY = 5;
 
+/** How long a request whose transcript is kept goes on after its caller has left. */
+const GRACE_MS = 30_000;
+
 /**
  * Sends the request that `call.outgoing` describes. No byte of the body is read here. The caller's leaving
- * cancels it, and so does the deadline. The answer stays on `call.upstream`; its status is returned.
+ * cancels it (at once, or where its transcript is kept after a while), and so does the deadline. The answer stays
+ * on `call.upstream`; its status is returned.
  */
 export async function forward(call) {
-  const { url, claims, signature, timeoutMs, passing } = call.outgoing;
+  const { url, claims, signature, timeoutMs, passing, kept } = call.outgoing;
   const headers = { "x-edge-request-id": call.id, "x-edge-claims": claims, "x-edge-signature": signature };
   for (const name of passing) {
     const value = call.request.headers.get(name);
@@ -24,8 +28,10 @@ export async function forward(call) {
   // One controller for both: `AbortSignal.any` and `.timeout` cost a tenth of a millisecond.
   const both = new AbortController();
   const { signal } = call.request;
-  signal.addEventListener("abort", () => both.abort());
-  if (signal.aborted) both.abort();
+  // What is kept is worth its end; the platform grants it so long.
+  const leave = () => (kept ? setTimeout(() => both.abort(), GRACE_MS) : both.abort());
+  signal.addEventListener("abort", leave);
+  if (signal.aborted) leave();
   let late = false;
   // Holds for the answer's body, too; it ends with the request.
   const deadline = setTimeout(() => {

@@ -88,6 +88,7 @@ export function setOutgoing(call, url, claims, signature, timeoutMs, host) {
     passing: toUpstream,
     // What only matters where there are several hosts (hosts.js).
     hostsRegister,
+    kept: false,
     target: "",
     wanted: "",
     ask: false,
@@ -103,6 +104,11 @@ export function setAlternatives(call, target, wanted, ask) {
   call.outgoing.target = target;
   call.outgoing.wanted = wanted;
   call.outgoing.ask = ask;
+}
+
+/** What it makes is kept: it goes on for a while where its caller leaves. */
+export function setKept(call) {
+  call.outgoing.kept = true;
 }
 
 /** Another host for the same request. */
@@ -133,6 +139,35 @@ export async function query(call, statements) {
   const prepared = JSON.parse(statements).map(([sql, ...values]) => call.env.DB.prepare(sql).bind(...values));
   const results = await call.env.DB.batch(prepared);
   return JSON.stringify(results.map(({ results: rows, meta }) => ({ rows, changes: meta.changes })));
+}
+
+/** What stands in the bucket under a name: a text, or null. */
+export async function bucketGet(call, name) {
+  const object = await call.env.BUCKET.get(name);
+  return object === null ? null : object.text();
+}
+
+export async function bucketPut(call, name, text) {
+  await call.env.BUCKET.put(name, text);
+}
+
+export async function bucketDelete(call, name) {
+  await call.env.BUCKET.delete(name);
+}
+
+/** Deletes all whose names begin so. */
+export async function bucketEmpty(call, prefix) {
+  for (;;) {
+    const { objects } = await call.env.BUCKET.list({ prefix });
+    if (objects.length === 0) return;
+    await call.env.BUCKET.delete(objects.map(({ key }) => key));
+  }
+}
+
+/** The answer that streams all transcripts of an account (export.js). */
+export function exportAll(call, page, account, now, folder) {
+  const body = call.exported(page, account, now, folder);
+  return respond(call, 200, body, "application/x-ndjson", 'content-disposition: attachment; filename="transcripts.ndjson"', "", "");
 }
 
 function setLimits(call, headers) {
@@ -209,16 +244,18 @@ export function upgrade(call) {
   return new Response(null, { status: 101, headers, webSocket: call.session });
 }
 
-/** The body of an administrator's request, or null when it is longer than `most` bytes. */
+/** The body of a request, or null when it is longer than `most` bytes: the rest is left for `drain`. */
 export async function readBody(call, most) {
   if (call.request.body === null) return new Uint8Array();
   const chunks = [];
   let length = 0;
-  for await (const chunk of call.request.body) {
+  for await (const chunk of call.request.body.values({ preventCancel: true })) {
     length += chunk.length;
-    if (length > most) return null;
+    if (length > most) break;
     chunks.push(chunk);
   }
+  call.tooLong = length > most;
+  if (call.tooLong) return null;
   const body = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {

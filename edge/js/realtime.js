@@ -103,8 +103,8 @@ function relay(call, host, mostMs) {
   }
   caller.addEventListener("message", ({ data }) => send(host, data));
   host.addEventListener("message", ({ data }) => {
-    note(call, data);
     send(caller, data);
+    note(call, data);
   });
   caller.addEventListener("close", ({ code, reason }) => end(101, host, code === ABNORMAL ? GOING_AWAY : code, reason));
   caller.addEventListener("error", () => end(101, host, GOING_AWAY, ""));

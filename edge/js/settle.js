@@ -42,21 +42,38 @@ const HEARD = ": x-audio-seconds ";
 /** Longer than such a comment. */
 const MOST_OF_LINE = 64;
 
-/** Hands an answer's events on as they are, and notes what was heard: of one that ends early that is charged. */
-function listening(call) {
+/** Notes what an answer's events say was heard: of one that ends early that is charged. */
+function listener(call) {
   const decoder = new TextDecoder();
   let begun = "";
+  return (chunk) => {
+    const lines = (begun + decoder.decode(chunk, { stream: true })).split("\n");
+    // Of a line only its beginning matters, and it may be long.
+    begun = lines.pop().slice(0, MOST_OF_LINE);
+    for (const line of lines) {
+      if (line.startsWith(HEARD)) call.heardMs = milliseconds(line.slice(HEARD.length)) || call.heardMs;
+    }
+  };
+}
+
+/** Hands an answer's events on as they are. */
+function passing(listen) {
   return new TransformStream({
     transform(chunk, controller) {
       controller.enqueue(chunk);
-      const lines = (begun + decoder.decode(chunk, { stream: true })).split("\n");
-      // Of a line only its beginning matters, and it may be long.
-      begun = lines.pop().slice(0, MOST_OF_LINE);
-      for (const line of lines) {
-        if (line.startsWith(HEARD)) call.heardMs = milliseconds(line.slice(HEARD.length)) || call.heardMs;
-      }
+      listen(chunk);
     },
   });
+}
+
+/** Reads an answer to its end where its caller has left but its transcript is kept. Its status. */
+async function readOn(body, listen, status) {
+  try {
+    for await (const chunk of body) listen(chunk);
+    return status;
+  } catch {
+    return GONE;
+  }
 }
 
 /**
@@ -71,12 +88,16 @@ export function settle(call, response) {
     call.end(response.status);
     return response;
   }
-  const { readable, writable } = listening(call);
+  const listen = listener(call);
+  const { readable, writable } = passing(listen);
   const { signal } = call.request;
-  response.body.pipeTo(writable).then(
-    // What is cut off by the caller's leaving may look like an end.
-    () => call.end(signal.aborted ? GONE : response.status),
-    () => call.end(signal.aborted ? GONE : 502),
-  );
+  const { body, status } = response;
+  const { kept } = call.outgoing;
+  // What is cut off by the caller's leaving may look like an end.
+  const ended = async (otherwise) => {
+    if (!signal.aborted) call.end(otherwise);
+    else call.end(kept ? await readOn(body, listen, status) : GONE);
+  };
+  body.pipeTo(writable, { preventCancel: kept }).then(() => ended(status), () => ended(502));
   return new Response(readable, response);
 }

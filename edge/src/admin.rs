@@ -1,7 +1,6 @@
 //! `/admin/…` and `/v1/keys/verify`: the administrator's requests. They are few; this file is plain rather
 //! than fast.
 
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use edge_core::admin::{Admin, AuditFilter, Idempotency, KeyFilter, MAX_BODY_BYTES, UsageFilter};
@@ -14,24 +13,18 @@ use edge_core::key_state::record_entry;
 use edge_core::ports::{Clock as _, KeyObjects as _, KeyStore as _};
 use edge_core::scope::AdminScope;
 use edge_core::verify::{Verdict, verify};
-use js_sys::Uint8Array;
-use js_sys::futures::{JsFuture, future_to_promise};
-use serde::Serialize;
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::JsValue;
 
 use crate::clock::RuntimeRng;
 use crate::deployment::Deployment;
-use crate::glue::{self, Call, UrlSearchParams, thrown};
+use crate::glue::{self, Call, UrlSearchParams};
 use crate::ports::Runtime;
 use crate::router::Parts;
-use crate::{hosts, reply};
+use crate::{body, hosts, reply};
 
 /// Answers an administrator's request with the promise of a response.
-///
-/// Unwind safety: what outlives a panic is the isolate's memory in `Deployment`. Its `RefCell`s are let
-/// go by the unwinding, and no change to what they hold spans a call that can panic.
 pub(crate) fn handle(call: &Call, deployment: &Rc<Deployment>, parts: &Parts<'_>) -> JsValue {
-    let (call, deployment) = (call.clone(), Rc::clone(deployment));
+    let (asking, deployment) = (call.clone(), Rc::clone(deployment));
     let asked = Asked {
         method: parts.method.to_owned(),
         path: parts.path.to_owned(),
@@ -40,34 +33,29 @@ pub(crate) fn handle(call: &Call, deployment: &Rc<Deployment>, parts: &Parts<'_>
         content_type: parts.content_type.to_owned(),
         request_id: parts.request_id.to_owned(),
     };
-    let answer = async move {
-        let answered = answer_to(&call, &deployment, &asked).await;
-        Ok(answered.unwrap_or_else(|error| reply::error(&call, &error)))
-    };
-    future_to_promise(AssertUnwindSafe(answer)).into()
+    reply::promise(call, async move {
+        answer_to(&asking, &deployment, &asked).await
+    })
 }
 
-/// Answers a caller who asks for the usage of his own key. See [`handle`] on unwinding.
+/// Answers a caller who asks for the usage of his own key.
 pub(crate) fn own_usage(
     call: &Call,
     deployment: &Rc<Deployment>,
     id: &str,
     query: &str,
 ) -> JsValue {
-    let (call, deployment) = (call.clone(), Rc::clone(deployment));
+    let (asking, deployment) = (call.clone(), Rc::clone(deployment));
     let (id, filter) = (id.to_owned(), usage_filter(&Query::read(query)));
-    let answer = async move {
+    reply::promise(call, async move {
         let admin = Admin {
-            ports: &Runtime { call: &call },
+            ports: &Runtime { call: &asking },
             settings: &deployment.settings,
             actor: Actor::default(),
             credential: "",
         };
-        let report = admin.usage_of(&id, &filter).await;
-        let answered = report.and_then(|report| answer(&call, 200, &report));
-        Ok(answered.unwrap_or_else(|error| reply::error(&call, &error)))
-    };
-    future_to_promise(AssertUnwindSafe(answer)).into()
+        reply::object(&asking, 200, &admin.usage_of(&id, &filter).await?)
+    })
 }
 
 /// What is decided on, kept while storage is waited for.
@@ -78,6 +66,16 @@ struct Asked {
     authorization: String,
     content_type: String,
     request_id: String,
+}
+
+impl Asked {
+    async fn json(&self, call: &Call) -> Result<Vec<u8>, EdgeError> {
+        body::json(call, &self.content_type, MAX_BODY_BYTES).await
+    }
+
+    async fn optional_json(&self, call: &Call) -> Result<Vec<u8>, EdgeError> {
+        body::optional_json(call, &self.content_type, MAX_BODY_BYTES).await
+    }
 }
 
 /// A query string's parameters. An empty one is there, and wrong where nothing may be empty.
@@ -124,8 +122,8 @@ async fn answer_to(
         ["v1", "keys", "verify"] => {
             may(AdminScope::Verify)?;
             only(method, "POST")?;
-            let body = read_json(call, asked).await?;
-            answer(call, 200, &admin.verify_key(&body).await?)
+            let wish = asked.json(call).await?;
+            reply::object(call, 200, &admin.verify_key(&wish).await?)
         }
         ["admin", "keys", rest @ ..] => {
             may(AdminScope::Keys)?;
@@ -146,17 +144,17 @@ async fn answer_to(
         ["admin", "usage"] => {
             may(AdminScope::Usage)?;
             only(method, "GET")?;
-            answer(call, 200, &admin.usage(&usage_filter(&query)).await?)
+            reply::object(call, 200, &admin.usage(&usage_filter(&query)).await?)
         }
         ["admin", "audit"] => {
             may(AdminScope::Audit)?;
             only(method, "GET")?;
-            answer(call, 200, &admin.audit(&audit_filter(&query)).await?)
+            reply::object(call, 200, &admin.audit(&audit_filter(&query)).await?)
         }
         ["admin", "hosts"] => {
             may(AdminScope::Hosts)?;
             only(method, "GET")?;
-            answer(call, 200, &hosts::list(call, deployment).await?)
+            reply::object(call, 200, &hosts::list(call, deployment).await?)
         }
         _ => Err(EdgeError::UnknownRoute),
     }
@@ -172,32 +170,32 @@ async fn keys(
 ) -> Result<JsValue, EdgeError> {
     match (rest, asked.method.as_str()) {
         ([], "POST") => {
-            let body = read_json(call, asked).await?;
-            let idem = idempotency(call, &body)?;
-            let made = admin.create(&body, idem.as_ref(), &mut RuntimeRng).await?;
-            answer(call, 201, &made)
+            let wish = asked.json(call).await?;
+            let idem = idempotency(call, &wish)?;
+            let made = admin.create(&wish, idem.as_ref(), &mut RuntimeRng).await?;
+            reply::object(call, 201, &made)
         }
-        ([], "GET") => answer(call, 200, &admin.list(false, &key_filter(query)).await?),
+        ([], "GET") => reply::object(call, 200, &admin.list(false, &key_filter(query)).await?),
         ([], _) => Err(EdgeError::MethodNotAllowed("GET, POST")),
         (["bulk"], "POST") => {
-            let body = read_json(call, asked).await?;
-            let idem = idempotency(call, &body)?;
+            let wish = asked.json(call).await?;
+            let idem = idempotency(call, &wish)?;
             let made = admin
-                .create_many(&body, idem.as_ref(), &mut RuntimeRng)
+                .create_many(&wish, idem.as_ref(), &mut RuntimeRng)
                 .await?;
-            answer(call, 201, &made)
+            reply::object(call, 201, &made)
         }
         (["import"], "POST") => {
-            let body = read_json(call, asked).await?;
-            answer(call, 201, &admin.import(&body, &mut RuntimeRng).await?)
+            let wish = asked.json(call).await?;
+            reply::object(call, 201, &admin.import(&wish, &mut RuntimeRng).await?)
         }
         (["bulk" | "import"], _) => Err(EdgeError::MethodNotAllowed("POST")),
-        ([id], "GET") => answer(call, 200, &admin.get(false, id).await?),
+        ([id], "GET") => reply::object(call, 200, &admin.get(false, id).await?),
         ([id], "PATCH") => {
-            let body = read_json(call, asked).await?;
-            let detail = admin.patch(false, id, &body).await?;
+            let wish = asked.json(call).await?;
+            let detail = admin.patch(false, id, &wish).await?;
             forget(deployment, None);
-            answer(call, 200, &detail)
+            reply::object(call, 200, &detail)
         }
         ([id], "DELETE") => {
             let hashes = admin.revoke(false, id).await?;
@@ -206,23 +204,23 @@ async fn keys(
         }
         ([_], _) => Err(EdgeError::MethodNotAllowed("GET, PATCH, DELETE")),
         ([id, "rotate"], "POST") => {
-            let body = read_optional_json(call, asked).await?;
-            let idem = idempotency(call, &body)?;
+            let wish = asked.optional_json(call).await?;
+            let idem = idempotency(call, &wish)?;
             let rng = &mut RuntimeRng;
-            let rotated = admin.rotate(false, id, &body, idem.as_ref(), rng).await?;
+            let rotated = admin.rotate(false, id, &wish, idem.as_ref(), rng).await?;
             forget(deployment, None);
-            answer(call, 200, &rotated)
+            reply::object(call, 200, &rotated)
         }
         ([id, "credits"], "POST") => {
-            let body = read_json(call, asked).await?;
-            let idem = idempotency(call, &body)?;
-            let left = admin.credits(id, &body, idem.as_ref()).await?;
+            let wish = asked.json(call).await?;
+            let idem = idempotency(call, &wish)?;
+            let left = admin.credits(id, &wish, idem.as_ref()).await?;
             forget(deployment, None);
-            answer(call, 200, &left)
+            reply::object(call, 200, &left)
         }
         ([_, "rotate" | "credits"], _) => Err(EdgeError::MethodNotAllowed("POST")),
         ([id, "usage"], "GET") => {
-            answer(call, 200, &admin.key_usage(id, &usage_filter(query)).await?)
+            reply::object(call, 200, &admin.key_usage(id, &usage_filter(query)).await?)
         }
         ([_, "usage"], _) => Err(EdgeError::MethodNotAllowed("GET")),
         _ => Err(EdgeError::UnknownRoute),
@@ -239,18 +237,18 @@ async fn root_keys(
 ) -> Result<JsValue, EdgeError> {
     match (rest, asked.method.as_str()) {
         ([], "POST") => {
-            let body = read_json(call, asked).await?;
-            let idem = idempotency(call, &body)?;
+            let wish = asked.json(call).await?;
+            let idem = idempotency(call, &wish)?;
             let rng = &mut RuntimeRng;
-            let made = admin.create_root(&body, holder, idem.as_ref(), rng).await?;
-            answer(call, 201, &made)
+            let made = admin.create_root(&wish, holder, idem.as_ref(), rng).await?;
+            reply::object(call, 201, &made)
         }
-        ([], "GET") => answer(call, 200, &admin.list(true, &key_filter(query)).await?),
+        ([], "GET") => reply::object(call, 200, &admin.list(true, &key_filter(query)).await?),
         ([], _) => Err(EdgeError::MethodNotAllowed("GET, POST")),
-        ([id], "GET") => answer(call, 200, &admin.get(true, id).await?),
+        ([id], "GET") => reply::object(call, 200, &admin.get(true, id).await?),
         ([id], "PATCH") => {
-            let body = read_json(call, asked).await?;
-            answer(call, 200, &admin.patch(true, id, &body).await?)
+            let wish = asked.json(call).await?;
+            reply::object(call, 200, &admin.patch(true, id, &wish).await?)
         }
         ([id], "DELETE") => {
             admin.revoke(true, id).await?;
@@ -258,11 +256,11 @@ async fn root_keys(
         }
         ([_], _) => Err(EdgeError::MethodNotAllowed("GET, PATCH, DELETE")),
         ([id, "rotate"], "POST") => {
-            let body = read_optional_json(call, asked).await?;
-            let idem = idempotency(call, &body)?;
+            let wish = asked.optional_json(call).await?;
+            let idem = idempotency(call, &wish)?;
             let rng = &mut RuntimeRng;
-            let rotated = admin.rotate(true, id, &body, idem.as_ref(), rng).await?;
-            answer(call, 200, &rotated)
+            let rotated = admin.rotate(true, id, &wish, idem.as_ref(), rng).await?;
+            reply::object(call, 200, &rotated)
         }
         ([_, "rotate"], _) => Err(EdgeError::MethodNotAllowed("POST")),
         _ => Err(EdgeError::UnknownRoute),
@@ -277,15 +275,15 @@ async fn plans(
     rest: &[&str],
 ) -> Result<JsValue, EdgeError> {
     match (rest, asked.method.as_str()) {
-        ([], "GET") => answer(call, 200, &admin.plans().await?),
+        ([], "GET") => reply::object(call, 200, &admin.plans().await?),
         ([], _) => Err(EdgeError::MethodNotAllowed("GET")),
-        ([name], "GET") => answer(call, 200, &admin.plan(name).await?),
+        ([name], "GET") => reply::object(call, 200, &admin.plan(name).await?),
         ([name], "PUT") => {
-            let body = read_json(call, asked).await?;
-            let plan = admin.put_plan(name, &body).await?;
+            let wish = asked.json(call).await?;
+            let plan = admin.put_plan(name, &wish).await?;
             deployment.plans.borrow_mut().remove(*name);
             forget(deployment, None);
-            answer(call, 200, &plan)
+            reply::object(call, 200, &plan)
         }
         ([name], "DELETE") => {
             admin.delete_plan(name).await?;
@@ -305,18 +303,18 @@ async fn owners(
     rest: &[&str],
 ) -> Result<JsValue, EdgeError> {
     match (rest, asked.method.as_str()) {
-        ([owner], "GET") => answer(call, 200, &admin.owner(&decoded(owner)?).await?),
+        ([owner], "GET") => reply::object(call, 200, &admin.owner(&decoded(owner)?).await?),
         ([owner], "DELETE") => {
             let purged = admin.purge_owner(&decoded(owner)?).await?;
             forget(deployment, None);
-            answer(call, 200, &purged)
+            reply::object(call, 200, &purged)
         }
         ([_], _) => Err(EdgeError::MethodNotAllowed("GET, DELETE")),
         ([owner, "limits"], "PUT") => {
-            let body = read_json(call, asked).await?;
-            let detail = admin.set_owner_limits(&decoded(owner)?, &body).await?;
+            let wish = asked.json(call).await?;
+            let detail = admin.set_owner_limits(&decoded(owner)?, &wish).await?;
             forget(deployment, None);
-            answer(call, 200, &detail)
+            reply::object(call, 200, &detail)
         }
         ([_, "limits"], _) => Err(EdgeError::MethodNotAllowed("PUT")),
         _ => Err(EdgeError::UnknownRoute),
@@ -423,36 +421,4 @@ fn only(method: &str, allowed: &'static str) -> Result<(), EdgeError> {
 fn decoded(segment: &str) -> Result<String, EdgeError> {
     let decoded = js_sys::decode_uri_component(segment);
     decoded.map_or(Err(EdgeError::UnknownRoute), |text| Ok(text.into()))
-}
-
-async fn read_optional_json(call: &Call, asked: &Asked) -> Result<Vec<u8>, EdgeError> {
-    if asked.content_type.is_empty() {
-        return read_body(call).await;
-    }
-    read_json(call, asked).await
-}
-
-async fn read_json(call: &Call, asked: &Asked) -> Result<Vec<u8>, EdgeError> {
-    let essence = asked.content_type.split(';').next();
-    let essence = essence.unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(EdgeError::UnsupportedMediaType("application/json"));
-    }
-    read_body(call).await
-}
-
-async fn read_body(call: &Call) -> Result<Vec<u8>, EdgeError> {
-    #[allow(clippy::cast_possible_truncation)] // 2 MiB.
-    let body = JsFuture::from(glue::read_body(call, MAX_BODY_BYTES as u32))
-        .await
-        .map_err(|error| EdgeError::InvalidBody(thrown(&error)))?;
-    if body.is_null() {
-        return Err(EdgeError::TooLarge(MAX_BODY_BYTES as u64));
-    }
-    Ok(body.unchecked_into::<Uint8Array>().to_vec())
-}
-
-fn answer(call: &Call, status: u16, body: &impl Serialize) -> Result<JsValue, EdgeError> {
-    let json = serde_json::to_string(body).map_err(|e| EdgeError::Internal(e.to_string()))?;
-    Ok(reply::json(call, status, &json))
 }

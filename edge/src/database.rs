@@ -20,9 +20,9 @@ fn failed(cause: impl std::fmt::Display) -> PortError {
 
 /// What one statement of a batch gave.
 #[derive(Deserialize)]
-struct Given<T> {
-    rows: Vec<T>,
-    changes: u64,
+pub(crate) struct Given<T> {
+    pub rows: Vec<T>,
+    pub changes: u64,
 }
 
 /// Rows of the usage, and how they are read: sums over keys are made in Rust, of JSON columns.
@@ -58,7 +58,7 @@ struct AuditRow {
 }
 
 impl Runtime<'_> {
-    async fn query<T: DeserializeOwned>(
+    pub(crate) async fn query<T: DeserializeOwned>(
         &self,
         statements: &Value,
     ) -> Result<Vec<Given<T>>, PortError> {
@@ -150,5 +150,9 @@ impl Database for Runtime<'_> {
         let given: Vec<Given<Value>> = self.query(&statements).await?;
         let changes = |at: usize| given.get(at).map_or(0, |given| given.changes);
         Ok((changes(0), changes(2)))
+    }
+
+    async fn purge_transcripts(&self, account: &str) -> Result<u64, PortError> {
+        self.empty(account).await
     }
 }

@@ -72,7 +72,8 @@ impl Ahead {
 /// What most requests come for.
 #[derive(Clone, Copy)]
 pub(crate) enum Errand {
-    Audio(Scope),
+    /// With audio, and whether its transcript is to be kept.
+    Audio(Scope, bool),
     Realtime,
     Models,
 }

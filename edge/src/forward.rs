@@ -3,8 +3,10 @@
 use edge_core::error::EdgeError;
 use edge_core::ports::UnixMs;
 use edge_core::scope::Scope;
+use edge_core::transcripts;
 use edge_core::upstream::{Choice, Upstreams, wanted_models};
 use inference_api::claims::{Claims, Render};
+use inference_api::keeping::Keep;
 use wasm_bindgen::JsValue;
 
 use crate::clock::RuntimeRng;
@@ -32,23 +34,34 @@ pub(crate) fn prepare(
     deployment: &Deployment,
     key: &KnownKey,
     scope: Scope,
+    kept: bool,
     now: UnixMs,
 ) -> Result<(), EdgeError> {
     let path = match scope {
         Scope::Translate => "/v1/audio/translations",
         _ => "/v1/audio/transcriptions",
     };
+    let keep = kept.then(|| {
+        let parts = call.parts();
+        let edge = deployment.settings.origin(Parts::read(&parts).origin);
+        transcripts::keep(&key.record, &key.terms, edge, now, &mut RuntimeRng)
+    });
     let request = Request {
         method: "POST",
         path,
         query: String::new(),
         scope,
+        keep: keep.transpose()?,
         model: || {
             let parts = call.parts();
             UrlSearchParams::new(Parts::read(&parts).query).get("model")
         },
     };
-    send(call, deployment, key, request, now)
+    send(call, deployment, key, request, now)?;
+    if kept {
+        glue::set_kept(call);
+    }
+    Ok(())
 }
 
 /// A realtime session with a host. Where the first can't serve it, another one is asked.
@@ -69,6 +82,7 @@ pub(crate) fn prepare_session(
         path: "/v1/realtime",
         query: known.collect::<Vec<_>>().join("&"),
         scope: Scope::Transcribe,
+        keep: None,
         model: || asked.get("model"),
     };
     send(call, deployment, key, request, now)
@@ -80,6 +94,7 @@ struct Request<M> {
     path: &'static str,
     query: String,
     scope: Scope,
+    keep: Option<Keep>,
     /// The model that it names, as far as the edge can know: the form of an upload it does not read.
     model: M,
 }
@@ -97,6 +112,7 @@ fn send(
         path,
         query,
         scope,
+        keep,
         model,
     } = request;
     let settings = &deployment.settings;
@@ -111,6 +127,7 @@ fn send(
         priority: 5,
         deadline_ms: now.plus_ms(u64::from(timeout_ms)).0,
         render: Render::Client,
+        keep,
     }
     .encode();
     let signer = settings

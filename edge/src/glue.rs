@@ -61,6 +61,8 @@ extern "C" {
     pub fn set_alternatives(call: &Call, target: &str, wanted: &str, ask: bool);
     #[wasm_bindgen(js_name = setHost)]
     pub fn set_host(call: &Call, host: u32, origin: &str, ask: bool);
+    #[wasm_bindgen(js_name = setKept)]
+    pub fn set_kept(call: &Call);
     pub fn statement(call: &Call) -> String;
     #[wasm_bindgen(js_name = setPacked)]
     pub fn set_packed(call: &Call, packed: &str);
@@ -73,6 +75,14 @@ extern "C" {
         args: &str,
     ) -> Promise<JsString>;
     pub fn query(call: &Call, statements: &str) -> Promise<JsString>;
+    #[wasm_bindgen(js_name = bucketGet)]
+    pub fn bucket_get(call: &Call, name: &str) -> Promise<JsValue>;
+    #[wasm_bindgen(js_name = bucketPut)]
+    pub fn bucket_put(call: &Call, name: &str, text: &str) -> Promise<JsValue>;
+    #[wasm_bindgen(js_name = bucketDelete)]
+    pub fn bucket_delete(call: &Call, name: &str) -> Promise<JsValue>;
+    #[wasm_bindgen(js_name = bucketEmpty)]
+    pub fn bucket_empty(call: &Call, prefix: &str) -> Promise<JsValue>;
 
     pub fn respond(
         call: &Call,
@@ -85,6 +95,8 @@ extern "C" {
     ) -> JsValue;
     #[wasm_bindgen(js_name = dropUpstream)]
     pub fn drop_upstream(call: &Call);
+    #[wasm_bindgen(js_name = exportAll)]
+    pub fn export_all(call: &Call, page: &str, account: &str, now: f64, folder: &str) -> JsValue;
     pub fn relay(call: &Call) -> JsValue;
     pub fn upgrade(call: &Call) -> JsValue;
     #[wasm_bindgen(js_name = readBody)]

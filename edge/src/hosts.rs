@@ -1,7 +1,6 @@
 //! The inference hosts beside the way of a request: heartbeats, the list of those that registered, and the choice
 //! of another one. `js/hosts.js` waits, this decides.
 
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use edge_core::error::EdgeError;
@@ -9,7 +8,7 @@ use edge_core::heartbeat::accept;
 use edge_core::ports::{Clock as _, PortError, UnixMs};
 use edge_core::upstream::{Choice, HostList, Registered};
 use inference_api::heartbeat::MISSED_BEATS;
-use js_sys::futures::{JsFuture, future_to_promise};
+use js_sys::futures::JsFuture;
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 
@@ -33,17 +32,13 @@ enum Asked {
     Nobody = 2,
 }
 
-/// Takes a host's heartbeat. See `admin::handle` on unwinding.
+/// Takes a host's heartbeat.
 pub(crate) fn heartbeat(call: &Call, deployment: &Rc<Deployment>) -> JsValue {
-    let (call, deployment) = (call.clone(), Rc::clone(deployment));
-    let answer = async move {
-        let taken = take(&call, &deployment).await;
-        Ok(match taken {
-            Ok(()) => reply::empty(&call, 204),
-            Err(error) => reply::error(&call, &error),
-        })
-    };
-    future_to_promise(AssertUnwindSafe(answer)).into()
+    let (asking, deployment) = (call.clone(), Rc::clone(deployment));
+    reply::promise(call, async move {
+        take(&asking, &deployment).await?;
+        Ok(reply::empty(&asking, 204))
+    })
 }
 
 async fn take(call: &Call, deployment: &Deployment) -> Result<(), EdgeError> {
@@ -52,10 +47,10 @@ async fn take(call: &Call, deployment: &Deployment) -> Result<(), EdgeError> {
         return Err(EdgeError::UnknownRoute);
     }
     let statement = glue::statement(call);
-    let (signature, encoded) = statement.split_once('\n').unwrap_or_default();
+    let stated = statement.split_once('\n').unwrap_or_default();
     let now = Runtime { call }.now();
     let secrets = &settings.signing_secrets;
-    let beat = accept(settings.registration, secrets, signature, encoded, now)?;
+    let beat = accept(settings.registration, secrets, stated, now)?;
     let lasts_ms = if beat.stops {
         0
     } else {

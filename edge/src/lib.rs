@@ -4,15 +4,19 @@
 //! [`steps`] and [`limiter_do::LimiterObject`]. `js/glue.js` does in one crossing what would take many.
 
 mod admin;
+mod body;
 mod clock;
 mod database;
 mod deployment;
+pub mod expiry;
+pub mod export;
 mod forward;
 mod glue;
 pub mod hosts;
 mod key_store;
 mod limiter_client;
 pub mod limiter_do;
+mod link_store;
 mod models;
 mod object_store;
 mod objects;
@@ -22,3 +26,5 @@ mod router;
 pub mod steps;
 #[cfg(feature = "test-routes")]
 mod test_routes;
+mod transcript_store;
+mod transcripts;

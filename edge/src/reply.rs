@@ -1,8 +1,13 @@
 //! Answers made at the edge.
 
+use std::panic::AssertUnwindSafe;
+
 use edge_core::config::Settings;
 use edge_core::error::EdgeError;
+use inference_api::headers::TRANSCRIPT_ID;
 use js_sys::JsString;
+use js_sys::futures::future_to_promise;
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::deployment::KnownKey;
@@ -16,6 +21,23 @@ static_strings! {
 
 /// How long anybody may keep the API's description: until the next deployment is not long.
 const KEEP: &str = "cache-control: public, max-age=300";
+
+/// The promise of an answer, for what has to wait. What is waited for in wasm lives there until it ends: only what
+/// comes seldom, or is waited for anyway, waits so.
+///
+/// Unwind safety: what outlives a panic is the isolate's memory in `Deployment`. Its `RefCell`s are let go by the
+/// unwinding, and no change to what they hold spans a call that can panic.
+pub(crate) fn promise(
+    call: &Call,
+    answer: impl Future<Output = Result<JsValue, EdgeError>> + 'static,
+) -> JsValue {
+    let call = call.clone();
+    let answer = async move {
+        let answered = answer.await;
+        Ok(answered.unwrap_or_else(|refused| error(&call, &refused)))
+    };
+    future_to_promise(AssertUnwindSafe(answer)).into()
+}
 
 /// JSON with a status.
 pub(crate) fn json(call: &Call, status: u16, body: &str) -> JsValue {
@@ -53,6 +75,34 @@ pub(crate) fn models(
     Ok(JSON.with(|json| glue::respond(call, 200, body, json, "", "", "")))
 }
 
+/// What serialises, as JSON.
+pub(crate) fn object(
+    call: &Call,
+    status: u16,
+    body: &impl Serialize,
+) -> Result<JsValue, EdgeError> {
+    let text = serde_json::to_string(body).map_err(|e| EdgeError::Internal(e.to_string()))?;
+    Ok(json(call, status, &text))
+}
+
+/// A text of this type; `extra`: headers, a line each.
+pub(crate) fn text(call: &Call, content_type: &str, body: &str, extra: &str) -> JsValue {
+    let (body, kind) = (JsString::from(body), JsString::from(content_type));
+    glue::respond(call, 200, &body, &kind, extra, "", "")
+}
+
+/// A page for people; `extra`: headers, a line each.
+pub(crate) fn page(call: &Call, status: u16, body: &str, extra: &str) -> JsValue {
+    let body = JsString::from(body);
+    HTML.with(|html| glue::respond(call, status, &body, html, extra, "", ""))
+}
+
+/// A transcript for a host, under its id.
+pub(crate) fn found(call: &Call, id: &str, body: &str) -> JsValue {
+    let extra = format!("{TRANSCRIPT_ID}: {id}");
+    JSON.with(|json| glue::respond(call, 200, &JsString::from(body), json, &extra, "", ""))
+}
+
 /// A status and nothing else.
 pub(crate) fn empty(call: &Call, status: u16) -> JsValue {
     NONE.with(|none| glue::respond(call, status, none, none, "", "", ""))
@@ -62,8 +112,8 @@ pub(crate) fn empty(call: &Call, status: u16) -> JsValue {
 /// whether the key's origins are the right ones. The answer to the request itself says that.
 pub(crate) fn preflight(call: &Call) -> JsValue {
     glue::set_origin(call, &glue::header(call, "origin"));
-    let extra = "access-control-allow-methods: GET, POST\n\
-        access-control-allow-headers: authorization, x-api-key, content-type, idempotency-key\n\
+    let extra = "access-control-allow-methods: GET, POST, DELETE\n\
+        access-control-allow-headers: authorization, x-api-key, content-type, idempotency-key, x-store\n\
         access-control-max-age: 86400";
     NONE.with(|none| glue::respond(call, 204, none, none, extra, "", ""))
 }

@@ -3,21 +3,27 @@
 use edge_core::scope::Scope;
 
 use crate::glue::{self, Call, static_strings};
+use crate::transcripts::Said;
+use inference_api::keeping;
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
 /// What is decided on, as `js/entry.js` hands it over: one part a line.
 pub(crate) struct Parts<'a> {
     pub method: &'a str,
+    /// Scheme, host and port under which it came.
+    pub origin: &'a str,
     /// Path without the query.
     pub path: &'a str,
     /// Without the question mark.
     pub query: &'a str,
     pub authorization: &'a str,
     pub api_key: &'a str,
-    /// Empty where the request has no body; so is the length.
+    /// Empty where the request has no body; so are the next two.
     pub content_type: &'a str,
     pub content_length: &'a str,
+    /// The header `x-store`.
+    pub store: &'a str,
     /// This request's id.
     pub request_id: &'a str,
 }
@@ -31,16 +37,19 @@ impl<'a> Parts<'a> {
         // The runtime hands over absolute URLs, serialised (WHATWG URL): the path is never empty.
         let after_scheme = url.find("://").map_or(url, |at| &url[at + 3..]);
         let target = after_scheme.find('/').map_or("/", |at| &after_scheme[at..]);
+        let origin = url.strip_suffix(target).unwrap_or(url);
         let target = target.split('#').next().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
             method,
+            origin,
             path,
             query,
             authorization: next(),
             api_key: next(),
             content_type: next(),
             content_length: next(),
+            store: next(),
             request_id,
         }
     }
@@ -61,8 +70,20 @@ pub(crate) enum Route<'a> {
     Document,
     Reference,
     Admin,
+    /// The caller's kept transcripts.
+    TranscriptList,
+    /// All of them.
+    Export,
+    /// A kept transcript.
+    Transcript(&'a str),
+    /// Its links.
+    Share(&'a str),
+    /// What a link leads to.
+    Link(&'a str),
     /// What a host says of itself.
     Heartbeat,
+    /// What a host says of transcripts.
+    Transcripts(Said),
     /// A browser's question before a request (CORS).
     Preflight,
     #[cfg(feature = "test-routes")]
@@ -83,6 +104,12 @@ static_strings! {
     PREFLIGHT = "preflight";
     ADMIN = "admin";
     HEARTBEAT = "heartbeat";
+    TRANSCRIPT = "transcript";
+    TRANSCRIPT_LIST = "transcripts";
+    EXPORT = "export";
+    SHARE = "share";
+    LINK = "link";
+    FLEET_TRANSCRIPTS = "fleet_transcripts";
     OTHER = "other";
 }
 
@@ -96,18 +123,30 @@ impl<'a> Route<'a> {
             "/v1/realtime" => return Self::Realtime,
             "/v1/usage" => return Self::Usage,
             "/v1/keys/verify" => return Self::Admin,
+            "/v1/transcripts" => return Self::TranscriptList,
+            "/v1/transcripts/export" => return Self::Export,
             "/healthz" => return Self::Health,
             "/openapi.json" => return Self::Document,
             "/docs" => return Self::Reference,
             inference_api::heartbeat::PATH => return Self::Heartbeat,
+            keeping::FIND_PATH => return Self::Transcripts(Said::Find),
+            keeping::KEEP_PATH => return Self::Transcripts(Said::Keep),
             _ => {}
         }
         #[cfg(feature = "test-routes")]
         if let Some(test) = crate::test_routes::TestRoute::of(path) {
             return Self::Test(test);
         }
-        match path.strip_prefix("/v1/models/") {
-            Some(id) if !id.is_empty() => Self::Model(id),
+        let below = |prefix: &str| path.strip_prefix(prefix).filter(|id| !id.is_empty());
+        if let Some(id) = below("/v1/models/") {
+            return Self::Model(id);
+        }
+        if let Some(token) = below("/t/") {
+            return Self::Link(token);
+        }
+        match below("/v1/transcripts/").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
+            Some((id, "")) if !path.ends_with('/') => Self::Transcript(id),
+            Some((id, "share")) => Self::Share(id),
             _ if path.starts_with("/admin/") => Self::Admin,
             _ => Self::Unknown,
         }
@@ -117,21 +156,31 @@ impl<'a> Route<'a> {
     pub(crate) const fn is_public(self) -> bool {
         matches!(
             self,
-            Self::Audio(_) | Self::Models | Self::Model(_) | Self::Usage
+            Self::Audio(_)
+                | Self::Models
+                | Self::Model(_)
+                | Self::Usage
+                | Self::TranscriptList
+                | Self::Export
+                | Self::Transcript(_)
+                | Self::Share(_)
         )
     }
 
     /// The methods it has; empty where it judges them itself.
     pub(crate) const fn methods(self) -> &'static str {
         match self {
-            Self::Audio(_) | Self::Heartbeat => "POST",
+            Self::Audio(_) | Self::Heartbeat | Self::Transcripts(_) => "POST",
             Self::Realtime
             | Self::Models
             | Self::Model(_)
             | Self::Usage
             | Self::Health
             | Self::Document
-            | Self::Reference => "GET",
+            | Self::Reference
+            | Self::TranscriptList
+            | Self::Export
+            | Self::Link(_) => "GET",
             _ => "",
         }
     }
@@ -156,6 +205,12 @@ impl<'a> Route<'a> {
             Self::Reference => &REFERENCE,
             Self::Admin => &ADMIN,
             Self::Heartbeat => &HEARTBEAT,
+            Self::TranscriptList => &TRANSCRIPT_LIST,
+            Self::Export => &EXPORT,
+            Self::Transcript(_) => &TRANSCRIPT,
+            Self::Share(_) => &SHARE,
+            Self::Link(_) => &LINK,
+            Self::Transcripts(_) => &FLEET_TRANSCRIPTS,
             _ => &OTHER,
         }
         .with(|name| glue::set_route(call, name));

@@ -17,16 +17,17 @@ use edge_core::key_state::{plan_entry, record_entry};
 use edge_core::plan::Plan;
 use edge_core::ports::{PortError, UnixMs};
 use edge_core::scope::Scope;
+use edge_core::transcripts::is_wanted;
 use edge_core::verify::{Verdict, verify};
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
 use crate::clock::unix_ms;
 use crate::deployment::{Deployment, Errand, KnownKey, deployment};
-use crate::glue::{self, Call};
+use crate::glue::{self, Call, UrlSearchParams};
 use crate::limiter_client::Word;
 use crate::router::{Parts, Route};
-use crate::{admin, forward, hosts, limiter_client, models, reply};
+use crate::{admin, forward, hosts, limiter_client, models, reply, transcripts};
 
 /// How long a plan is kept in memory, in milliseconds: with KV's own spread, within a minute.
 const PLAN_MS: u64 = 30_000;
@@ -79,13 +80,32 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
             Route::Reference => Ok(Next::Done(reply::reference(call))),
             Route::Admin => Ok(Next::Done(admin::handle(call, &deployment, &parts))),
             Route::Heartbeat => Ok(Next::Done(hosts::heartbeat(call, &deployment))),
+            Route::Transcripts(said) => {
+                Ok(Next::Done(transcripts::of_host(call, &deployment, said)))
+            }
             Route::Preflight => Ok(Next::Done(reply::preflight(call))),
             Route::Unknown => Err(EdgeError::UnknownRoute),
             #[cfg(feature = "test-routes")]
             Route::Test(test) => Ok(Next::Done(test.answer(call))),
-            Route::Audio(_) | Route::Realtime | Route::Models | Route::Model(_) | Route::Usage => {
-                with_key(call, &deployment, &parts, route, now)
+            Route::Link(token) => {
+                let (token, query) = (token.to_owned(), parts.query.to_owned());
+                Ok(Next::Done(transcripts::of_link(call, token, query)))
             }
+            Route::Transcript(_) if !matches!(parts.method, "GET" | "DELETE") => {
+                Err(EdgeError::MethodNotAllowed("GET, DELETE"))
+            }
+            Route::Share(_) if !matches!(parts.method, "POST" | "DELETE") => {
+                Err(EdgeError::MethodNotAllowed("POST, DELETE"))
+            }
+            Route::Audio(_)
+            | Route::Realtime
+            | Route::Models
+            | Route::Model(_)
+            | Route::TranscriptList
+            | Route::Export
+            | Route::Transcript(_)
+            | Route::Share(_)
+            | Route::Usage => with_key(call, &deployment, &parts, route, now),
         }
     });
     settle(call, outcome)
@@ -134,7 +154,7 @@ pub fn admitted(call: &Call, ticket: u32, letter: u32, configured: bool, now: f6
         let now = unix_ms(now);
         let kept = deployment.on_the_way.borrow_mut().take(ticket);
         if let Some((key, errand)) = kept {
-            let upload = matches!(errand, Errand::Audio(_) | Errand::Realtime);
+            let upload = matches!(errand, Errand::Audio(..) | Errand::Realtime);
             if limiter_client::judge(call, &key, upload, letter, now)? == Word::Admitted {
                 return run(call, &deployment, &key, errand, now);
             }
@@ -194,7 +214,14 @@ fn serve(
             let usage = admin::own_usage(call, deployment, &key.record.id, parts.query);
             Ok(Next::Done(usage))
         }
-        Route::Audio(scope) => run(call, deployment, key, Errand::Audio(scope), now),
+        Route::TranscriptList | Route::Export | Route::Transcript(_) | Route::Share(_) => {
+            let answer = transcripts::of_owner(call, deployment, key, route, parts);
+            Ok(Next::Done(answer))
+        }
+        Route::Audio(scope) => {
+            let errand = Errand::Audio(scope, is_kept(parts)?);
+            run(call, deployment, key, errand, now)
+        }
         Route::Realtime => run(call, deployment, key, Errand::Realtime, now),
         _ => run(call, deployment, key, Errand::Models, now),
     }
@@ -209,8 +236,8 @@ fn run(
     now: UnixMs,
 ) -> Outcome {
     match errand {
-        Errand::Audio(scope) => {
-            forward::prepare(call, deployment, key, scope, now)?;
+        Errand::Audio(scope, kept) => {
+            forward::prepare(call, deployment, key, scope, kept, now)?;
             Ok(Next::Need(Step::Forward))
         }
         Errand::Realtime => {
@@ -353,10 +380,14 @@ fn with_key(
     let (scope, upload) = match route {
         Route::Audio(scope) => (Some(scope), true),
         Route::Realtime => (Some(Scope::Transcribe), true),
+        Route::TranscriptList | Route::Export => (Some(Scope::TranscriptsRead), false),
+        Route::Transcript(_) if parts.method == "GET" => (Some(Scope::TranscriptsRead), false),
+        Route::Transcript(_) | Route::Share(_) => (Some(Scope::TranscriptsWrite), false),
         _ => (None, false),
     };
+    let kept = matches!(route, Route::Audio(_)) && is_kept(parts)?;
     let errand = match route {
-        Route::Audio(scope) => Some(Errand::Audio(scope)),
+        Route::Audio(scope) => Some(Errand::Audio(scope, kept)),
         Route::Realtime => Some(Errand::Realtime),
         Route::Models => Some(Errand::Models),
         _ => None,
@@ -394,6 +425,9 @@ fn with_key(
         }
     }
     judge(call, &key, scope, now)?;
+    if kept {
+        judge(call, &key, Some(Scope::TranscriptsWrite), now)?;
+    }
     match route {
         Route::Audio(_) => check_upload(deployment, parts)?,
         Route::Realtime if !asks_for_websocket(&glue::header(call, "upgrade")) => {
@@ -434,6 +468,13 @@ fn judge(call: &Call, key: &KnownKey, scope: Option<Scope>, now: UnixMs) -> Resu
         Verdict::ForbiddenAddress => Err(EdgeError::ForbiddenAddress),
         Verdict::InsufficientScope(scope) => Err(EdgeError::InsufficientScope(scope)),
     }
+}
+
+/// Whether the transcript of an upload is to be kept.
+fn is_kept(parts: &Parts<'_>) -> Result<bool, EdgeError> {
+    let named = parts.query.contains("store");
+    let query = named.then(|| UrlSearchParams::new(parts.query).get("store"));
+    is_wanted(query.flatten().as_deref(), parts.store)
 }
 
 fn check_upload(deployment: &Deployment, parts: &Parts<'_>) -> Result<(), EdgeError> {

@@ -95,6 +95,7 @@ impl Authenticator {
             priority: 5,
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
             render: Render::Client,
+            keep: None,
         }
     }
 }

@@ -136,6 +136,12 @@ pub enum Error {
         /// When it is worth another try.
         retry_after: Duration,
     },
+    /// The transcript could not be kept, as was asked.
+    #[error("The transcript could not be kept. Send the request again.")]
+    StoreUnavailable {
+        /// For the log.
+        cause: String,
+    },
     /// The service is shutting down.
     #[error("The service is shutting down.")]
     ShuttingDown,
@@ -180,10 +186,12 @@ const fn server(code: &'static str, status: StatusCode) -> Kind {
 /// How soon a caller should come back to a service that is shutting down: another host, or the
 /// next process, is there by then.
 const RETRY_AFTER_SHUTDOWN: Duration = Duration::from_secs(2);
+/// And to one whose edge does not take what it is to keep.
+const RETRY_AFTER_STORE: Duration = Duration::from_secs(5);
 
 impl Error {
     /// Every code and its status, for the documentation.
-    pub const ALL_CODES: [(&'static str, u16); 26] = [
+    pub const ALL_CODES: [(&'static str, u16); 27] = [
         ("invalid_signature", 401),
         ("replayed_request", 401),
         ("insufficient_scope", 403),
@@ -207,6 +215,7 @@ impl Error {
         ("request_timeout", 408),
         ("queue_full", 503),
         ("model_unavailable", 503),
+        ("store_unavailable", 503),
         ("shutting_down", 503),
         ("deadline_exceeded", 504),
         ("internal_error", 500),
@@ -246,6 +255,9 @@ impl Error {
             Self::ModelUnavailable { .. } => {
                 server("model_unavailable", StatusCode::SERVICE_UNAVAILABLE)
             }
+            Self::StoreUnavailable { .. } => {
+                server("store_unavailable", StatusCode::SERVICE_UNAVAILABLE)
+            }
             Self::ShuttingDown => server("shutting_down", StatusCode::SERVICE_UNAVAILABLE),
             Self::DeadlineExceeded => server("deadline_exceeded", StatusCode::GATEWAY_TIMEOUT),
             Self::Internal { .. } => server("internal_error", StatusCode::INTERNAL_SERVER_ERROR),
@@ -276,6 +288,7 @@ impl Error {
             Self::QueueFull { retry_after } | Self::ModelUnavailable { retry_after, .. } => {
                 Some(*retry_after)
             }
+            Self::StoreUnavailable { .. } => Some(RETRY_AFTER_STORE),
             Self::ShuttingDown => Some(RETRY_AFTER_SHUTDOWN),
             _ => None,
         }
@@ -286,6 +299,7 @@ impl Error {
         match self {
             Self::InvalidSignature { cause }
             | Self::ModelUnavailable { cause, .. }
+            | Self::StoreUnavailable { cause }
             | Self::Internal { cause } => Some(cause),
             _ => None,
         }
@@ -360,112 +374,4 @@ pub(crate) struct Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One of each variant; the match makes sure that none is forgotten.
-    fn all() -> Vec<Error> {
-        let s = String::new;
-        let errors = vec![
-            Error::InvalidSignature { cause: s() },
-            Error::Replayed,
-            Error::InsufficientScope { scope: "translate" },
-            Error::ModelNotAllowed { model: s() },
-            Error::ModelNotFound { model: s() },
-            Error::NotFound,
-            Error::MethodNotAllowed,
-            Error::UnsupportedMediaType,
-            Error::MalformedMultipart { problem: "" },
-            Error::MissingParameter { param: "file" },
-            Error::DuplicateParameter { param: "file" },
-            Error::InvalidValue {
-                param: "language",
-                problem: s(),
-            },
-            Error::TooManyFields { limit: 1 },
-            Error::EmptyFile,
-            Error::FileTooLarge { limit: 1 },
-            Error::AudioTooLong {
-                limit: Duration::ZERO,
-            },
-            Error::UnsupportedAudio { problem: s() },
-            Error::InvalidAudio { problem: s() },
-            Error::InvalidEvent { problem: s() },
-            Error::UpgradeRequired,
-            Error::RequestTimeout,
-            Error::QueueFull {
-                retry_after: Duration::ZERO,
-            },
-            Error::ModelUnavailable {
-                model: s(),
-                cause: s(),
-                retry_after: Duration::ZERO,
-            },
-            Error::ShuttingDown,
-            Error::DeadlineExceeded,
-            Error::Internal { cause: s() },
-        ];
-        for error in &errors {
-            match error {
-                Error::InvalidSignature { .. }
-                | Error::Replayed
-                | Error::InsufficientScope { .. }
-                | Error::ModelNotAllowed { .. }
-                | Error::ModelUnavailable { .. }
-                | Error::ModelNotFound { .. }
-                | Error::NotFound
-                | Error::MethodNotAllowed
-                | Error::UnsupportedMediaType
-                | Error::MalformedMultipart { .. }
-                | Error::MissingParameter { .. }
-                | Error::DuplicateParameter { .. }
-                | Error::InvalidValue { .. }
-                | Error::TooManyFields { .. }
-                | Error::EmptyFile
-                | Error::FileTooLarge { .. }
-                | Error::AudioTooLong { .. }
-                | Error::UnsupportedAudio { .. }
-                | Error::InvalidAudio { .. }
-                | Error::InvalidEvent { .. }
-                | Error::UpgradeRequired
-                | Error::RequestTimeout
-                | Error::QueueFull { .. }
-                | Error::ShuttingDown
-                | Error::DeadlineExceeded
-                | Error::Internal { .. } => {}
-            }
-        }
-        errors
-    }
-
-    #[test]
-    fn the_list_of_codes_is_the_list_of_errors() {
-        let listed: Vec<_> = Error::ALL_CODES.to_vec();
-        let made: Vec<_> = all()
-            .iter()
-            .map(|e| (e.kind().code, e.kind().status.as_u16()))
-            .collect();
-        assert_eq!(listed, made);
-    }
-
-    #[test]
-    fn a_private_cause_is_never_sent() {
-        let error = Error::Internal {
-            cause: "/secret/path".into(),
-        };
-        assert!(!error.to_string().contains("secret"));
-        assert_eq!(error.cause(), Some("/secret/path"));
-    }
-
-    #[test]
-    fn retry_after_is_in_whole_seconds_and_never_early() {
-        for (after, header) in [(0, "1"), (1, "1"), (1001, "2"), (59_000, "59")] {
-            let response = Error::QueueFull {
-                retry_after: Duration::from_millis(after),
-            }
-            .into_response();
-            assert_eq!(response.status(), 503);
-            assert_eq!(response.headers()[RETRY_AFTER], header);
-        }
-    }
-}
+mod tests;

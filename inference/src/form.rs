@@ -18,6 +18,10 @@ use crate::spool::Spooled;
 pub(crate) struct Form {
     pub(crate) file: Option<Spooled>,
     pub(crate) file_bytes: u64,
+    /// Where it was wanted.
+    pub(crate) file_sha256: Option<[u8; 32]>,
+    /// As the caller wrote it.
+    pub(crate) file_name: Option<String>,
     values: Vec<(&'static FieldRule, String)>,
 }
 
@@ -137,6 +141,8 @@ pub(crate) struct Asked {
     /// Whether each piece is told what was said before it.
     pub(crate) carries_text: bool,
     pub(crate) options: DecodeOptions,
+    /// Whether the answer shows times of words. There may be some without that.
+    pub(crate) shows_words: bool,
 }
 
 impl Asked {
@@ -151,6 +157,7 @@ impl Asked {
             .ok_or(Error::MissingParameter { param: MODEL.name })?;
         let model = choose(name)?;
         let format = format(form)?;
+        let words = words(form, format)?;
         let asked = Self {
             format,
             stream: yes(form, &STREAM)?,
@@ -161,9 +168,10 @@ impl Asked {
                 prompt: form.get(&PROMPT).map(str::to_owned),
                 hotwords: form.get(&HOTWORDS).map(str::to_owned),
                 temperature: temperature(form)?,
-                words: words(form, format)?,
+                words,
                 logprobs: logprobs(form, format)?,
             },
+            shows_words: words,
         };
         chunking(form)?;
         Ok((asked, model))

@@ -69,6 +69,7 @@ pub(crate) fn claims() -> Claims {
         priority: 5,
         deadline_ms: u64::MAX,
         render: Render::Client,
+        keep: None,
     }
 }
 
@@ -103,7 +104,7 @@ pub fn form(input: &[u8]) {
         let boundary = upload::check_headers(&headers, &bounds)?;
         let incoming = Incoming::new(Body::from_stream(stream::iter(pieces)));
         let upload = Admission::new(1).upload();
-        let form = upload::read(&incoming, boundary, &bounds, &upload).await?;
+        let form = upload::read(&incoming, boundary, &bounds, &upload, true).await?;
         assert!(form.file_bytes <= MAX_FILE_BYTES);
         for task in [Task::Transcribe, Task::Translate] {
             let choose = |name: &str| registry().choose(name, &claims());

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use inference_api::headers::{EDGE_CLAIMS, EDGE_SIGNATURE};
 use inference_api::heartbeat::{Heartbeat, PATH};
 use inference_api::signature::Secret;
+use inference_api::statement;
 use tokio::sync::oneshot;
 use ureq::Agent;
 
@@ -160,7 +161,7 @@ impl Teller {
             stops,
             load: self.service.load_header().to_string(),
         };
-        let encoded = beat.encode();
+        let encoded = statement::encode(&beat);
         let signature = self.secret.sign("POST", PATH, &encoded, now.as_secs());
         let answer = self
             .agent

@@ -18,6 +18,7 @@ mod form;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod heartbeat;
+mod keeping;
 mod models;
 mod pool;
 mod queue;

@@ -80,6 +80,7 @@ fn run(task: &mut Task, thread: usize) -> Outcome {
     let options = piece.options();
     let speech = Speech {
         samples: &piece.samples,
+        spoken: piece.spoken,
         is_whole: piece.is_whole,
     };
     let waited = task.entered.elapsed();

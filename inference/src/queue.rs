@@ -58,6 +58,8 @@ pub(crate) struct Piece {
     pub(crate) start: u64,
     /// 16 kHz mono.
     pub(crate) samples: Vec<f32>,
+    /// How many of them there are until the last that may be speech.
+    pub(crate) spoken: usize,
     /// Whether it is all of the audio.
     pub(crate) is_whole: bool,
     pub(crate) known: Known,

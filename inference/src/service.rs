@@ -16,8 +16,10 @@ use crate::backend::BackendError;
 use crate::config::Config;
 use crate::device::Device;
 use crate::error::Error;
+use crate::keeping::Keeper;
 use crate::models::{Library, Loader, Names, Places};
 use crate::pool::Pool;
+use crate::queue;
 use crate::registry::Registry;
 use crate::telemetry::{Gauged, Metrics, resident_bytes};
 use crate::upload::Bounds;
@@ -32,6 +34,8 @@ pub(crate) type Ear = fn() -> Box<dyn Voice + Send>;
 /// The service's shared parts.
 pub(crate) struct Service {
     pub(crate) auth: Authenticator,
+    /// None without a secret that it could sign with.
+    pub(crate) keeper: Option<Arc<Keeper>>,
     pub(crate) registry: Registry,
     pub(crate) admission: Arc<Admission>,
     pub(crate) pool: Pool,
@@ -99,6 +103,7 @@ impl Service {
             .map_or_else(Vec::new, |s| s.0.clone());
         pool.queue().count_in(metrics.piece_seconds.clone());
         Ok(Self {
+            keeper: secrets.first().cloned().map(Keeper::new),
             auth: Authenticator::new(secrets, config.dev_insecure, config.request_timeout),
             registry,
             admission: Admission::new(permits),
@@ -167,7 +172,10 @@ impl Service {
     /// How long the first piece of a request that came now would wait for a state, by the mean of the last pieces. Only
     /// requests of which none was begun stand before it: it overtakes the rest of a recording.
     fn expected_wait(&self) -> Duration {
-        let load = self.pool.queue().load();
+        self.wait_by(self.pool.queue().load())
+    }
+
+    fn wait_by(&self, load: queue::Load) -> Duration {
         let states = self.pool.threads().max(1);
         if load.running < states && load.unstarted == 0 {
             return Duration::ZERO;
@@ -178,8 +186,13 @@ impl Service {
     }
 
     /// A permit for a newcomer who has so much time; none if he would wait too long for his turn, or all are taken.
+    /// As many as there are states may wait in any case: with a model that takes longer for a piece than anybody is to
+    /// wait there would be no queue at all.
     pub(crate) async fn admit(&self, time: Duration) -> Result<Permit, Error> {
-        let permit = if self.expected_wait() > self.max_queue_wait.min(time) {
+        let load = self.pool.queue().load();
+        let wait = self.wait_by(load);
+        let is_crowded = load.unstarted >= self.pool.threads();
+        let permit = if wait > time || (is_crowded && wait > self.max_queue_wait) {
             None
         } else {
             self.admission.admit().await

@@ -254,6 +254,7 @@ impl Feeder {
             wanted: Arc::clone(wanted),
             start: chunk.start,
             samples: chunk.samples,
+            spoken: chunk.spoken,
             is_whole: chunk.is_whole,
             known,
             spans: PieceSpans::enter_queue(&self.span),

@@ -15,6 +15,7 @@ use futures_util::{Stream, StreamExt as _};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use multer::{Field, Multipart};
+use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::admission::Upload;
@@ -174,12 +175,13 @@ pub(crate) fn check_headers(headers: &HeaderMap, bounds: &Bounds) -> Result<Stri
     Ok(boundary)
 }
 
-/// Reads the whole form.
+/// Reads the whole form; with the hash of its file, where that is wanted.
 pub(crate) async fn read(
     incoming: &Incoming,
     boundary: String,
     bounds: &Bounds,
     upload: &Upload,
+    hashes: bool,
 ) -> Result<Form, Error> {
     let limits = multer::Constraints::new()
         .size_limit(multer::SizeLimit::new().whole_stream(bounds.max_file_bytes + FORM_BYTES));
@@ -187,6 +189,7 @@ pub(crate) async fn read(
         shared: Arc::clone(&incoming.shared),
         bounds,
         upload,
+        hashes,
         deadline: Instant::now() + bounds.total,
     };
     let parts = Multipart::with_constraints(incoming.clone(), boundary, limits);
@@ -206,6 +209,8 @@ struct Reader<'a> {
     shared: Arc<Shared>,
     bounds: &'a Bounds,
     upload: &'a Upload,
+    /// Whether the file's hash is wanted.
+    hashes: bool,
     deadline: Instant,
 }
 
@@ -254,13 +259,19 @@ impl Reader<'_> {
             return Err(Error::DuplicateParameter { param: "file" });
         }
         let limit = self.bounds.max_file_bytes;
+        form.file_name = field.file_name().map(str::to_owned);
+        let mut hash = self.hashes.then(Sha256::new);
         let mut spool = Spool::new(self.bounds.spool_dir.clone());
         while let Some(chunk) = self.in_time(field.chunk()).await? {
             if spool.bytes() + chunk.len() as u64 > limit {
                 return Err(Error::FileTooLarge { limit });
             }
+            if let Some(hash) = &mut hash {
+                hash.update(&chunk);
+            }
             spool.write(&chunk).await.map_err(Error::internal)?;
         }
+        form.file_sha256 = hash.map(|hash| hash.finalize().into());
         form.file_bytes = spool.bytes();
         form.file = Some(spool.finish().await.map_err(Error::internal)?);
         Ok(())

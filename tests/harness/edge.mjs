@@ -7,12 +7,15 @@
 // Worker's back:
 //   {"op":"kv_get","key":…} {"op":"kv_put","key":…,"value":…} {"op":"kv_list"}
 //   {"op":"sql","query":…,"values":[…]}    what the database refuses is answered as its words
+//   {"op":"scheduled"}                      the clock strikes
+//   {"op":"bucket"}                         names of all that stands in the bucket
 // What workerd logs goes to stderr, all of it. It ends, and workerd with it, when stdin closes: so no
 // fixture can leave it behind.
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { migrate } from "./migrate.mjs";
 
 const { bundle, state, bindings, isolates = 1, watched = false } = JSON.parse(process.argv[2]);
 const wrangler = readFileSync(resolve(import.meta.dirname, "../../wrangler.toml"), "utf8");
@@ -35,6 +38,7 @@ const worker = (index) => ({
   bindings,
   kvNamespaces: { KEYS: "keys" },
   d1Databases: { DB: "db" },
+  r2Buckets: { BUCKET: "bucket" },
   durableObjects: Object.fromEntries(
     [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"], ["FLEET", "Fleet"]].map(([name, className]) => [
       name,
@@ -62,13 +66,10 @@ await mf.ready;
 // waits for this thread to read its log would never answer.
 const kv = await mf.getKVNamespace("KEYS");
 const db = await mf.getD1Database("DB");
+const bucket = await mf.getR2Bucket("BUCKET");
+const clock = await mf.getWorker("edge-0");
 if ((await db.prepare("SELECT 1 FROM sqlite_master WHERE name='audit'").all()).results.length === 0) {
-  const folder = resolve(import.meta.dirname, "../../edge/migrations");
-  for (const name of readdirSync(folder).sort()) {
-    // A statement ends at the end of a line; one inside a trigger does not.
-    const statements = readFileSync(join(folder, name), "utf8").split(/;$/m).filter((text) => text.trim() !== "");
-    await db.batch(statements.map((text) => db.prepare(text)));
-  }
+  await migrate(db, resolve(import.meta.dirname, "../../edge/migrations"));
 }
 const urls = await Promise.all(workers.map(({ name }) => mf.unsafeGetDirectURL(name)));
 answer({ urls: urls.map((url) => url.origin) });
@@ -82,6 +83,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     const asked = db.prepare(request.query).bind(...(request.values ?? [])).all();
     answer({ value: await asked.then(({ results }) => results, String) });
   }
+  else if (request.op === "scheduled") answer({ value: (await clock.scheduled()).outcome });
+  else if (request.op === "bucket") answer({ value: (await bucket.list()).objects.map(({ key }) => key) });
   else throw new Error(`no such operation: ${request.op}`);
 }
 await mf.dispose();

@@ -13,6 +13,13 @@ impl Edge {
         answer.expect(200).json()
     }
 
+    /// How a host fares, as the first isolate sees it.
+    pub async fn host(&self, url: &str) -> Option<Value> {
+        let hosts = self.ask_admin("/admin/hosts").await;
+        let hosts = hosts["data"].as_array().cloned().unwrap_or_default();
+        hosts.into_iter().find(|host| host["url"] == url)
+    }
+
     /// An administrator's request with a body.
     pub async fn tell(&self, method: Method, path: &str, body: &Value) -> Answer {
         self.admin(method, path).json(body).send().await

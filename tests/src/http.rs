@@ -73,7 +73,7 @@ impl Call {
             headers,
             body,
         };
-        if status >= 400 {
+        if status >= 400 && !answer.is_page() {
             answer.check_envelope();
         }
         answer
@@ -178,6 +178,11 @@ impl Answer {
 
     fn envelope(&self) -> Envelope {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no envelope: {self:?}"))
+    }
+
+    /// Whether it is the page of a link that leads nowhere: that is read by people.
+    pub fn is_page(&self) -> bool {
+        self.status == 404 && self.header("content-type") == Some("text/html; charset=utf-8")
     }
 
     /// Every error is OpenAI's envelope, with all four keys.

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod client;
 pub mod edge;
 pub mod environment;
+pub mod host;
 pub mod http;
 pub mod process;
 pub mod realtime;

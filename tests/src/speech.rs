@@ -25,12 +25,31 @@ pub fn plain(text: &str) -> String {
     letters.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The header of `fixtures/speech.wav`: 16 kHz, mono, 16 bit (scripts/make-e2e-fixtures).
+const WAV_HEADER: usize = 44;
+
+fn fixture() -> Vec<u8> {
+    let path = environment::own("fixtures/speech.wav");
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A WAV file in which the first words of the sample are said over and over, for so many seconds at least.
+pub fn long(seconds: usize) -> Vec<u8> {
+    let wav = fixture();
+    let (header, once) = wav.split_at(WAV_HEADER);
+    let times = (seconds * 32_000).div_ceil(once.len());
+    let said = once.repeat(times);
+    let bytes = u32::try_from(said.len()).unwrap_or(u32::MAX);
+    let mut header = header.to_vec();
+    // RIFF's length and the data's.
+    header[4..8].copy_from_slice(&(bytes + 36).to_le_bytes());
+    header[40..44].copy_from_slice(&bytes.to_le_bytes());
+    [header, said].concat()
+}
+
 /// The first words of the sample, and what they are: 16-bit PCM of 24 kHz, as realtime sessions take it.
 pub fn pcm() -> (Vec<u8>, &'static str) {
-    let path = environment::own("fixtures/speech.wav");
-    let wav = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    // 16 kHz, mono, 16 bit (scripts/make-e2e-fixtures); a header of 44 bytes.
-    let samples: Vec<i32> = wav[44..]
+    let samples: Vec<i32> = fixture()[WAV_HEADER..]
         .chunks_exact(2)
         .map(|pair| i32::from(i16::from_le_bytes([pair[0], pair[1]])))
         .collect();

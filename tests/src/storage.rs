@@ -31,6 +31,21 @@ impl Edge {
         rows[0]["n"].as_u64().unwrap_or_else(|| panic!("{rows:?}"))
     }
 
+    /// Names of all that stands in the bucket.
+    pub async fn bucket(&self) -> Vec<String> {
+        let names = self.ask(json!({"op": "bucket"})).await;
+        let names = names.as_array().cloned().unwrap_or_default();
+        names
+            .iter()
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Has the clock strike: what is due is done when this returns.
+    pub async fn strike(&self) {
+        assert_eq!(self.ask(json!({"op": "scheduled"})).await, "ok");
+    }
+
     /// How often requests to the first isolate asked KV for this operation, with
     /// [`Builder::watch_bindings`](crate::edge::Builder::watch_bindings).
     pub async fn kv_calls(&self, operation: &str) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use e2e::edge::{Edge, Key};
 use e2e::http::Answer;
@@ -10,11 +10,7 @@ use e2e::realtime::Session;
 use e2e::service::Service;
 use e2e::upstream::{Down, Hung, Upstream};
 use e2e::{environment, speech, until, until_in};
-use inference_api::headers::{EDGE_CLAIMS, EDGE_SIGNATURE, INFERENCE_LOAD};
-use inference_api::heartbeat::{Heartbeat, PATH};
-use inference_api::load::Load;
-use inference_api::signature::Secret;
-use reqwest::Method;
+use inference_api::headers::INFERENCE_LOAD;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -27,20 +23,9 @@ fn clip() -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// How a host fares, as the edge's first isolate sees it.
-async fn seen(edge: &Edge, url: &str) -> Option<Value> {
-    let hosts = edge.ask_admin("/admin/hosts").await;
-    let hosts = hosts["data"].as_array().cloned().unwrap_or_default();
-    hosts.into_iter().find(|host| host["url"] == url)
-}
-
 /// Waits until the edge sees a host in this health.
 async fn until_seen(edge: &Edge, url: &str, health: &str) -> Value {
-    let look = || async {
-        seen(edge, url)
-            .await
-            .filter(|host| host["health"] == health)
-    };
+    let look = || async { edge.host(url).await.filter(|host| host["health"] == health) };
     until(&format!("{url} is {health}"), look).await
 }
 
@@ -140,16 +125,17 @@ async fn host(port: &Down, secret: &str, more: &[(&str, &str)]) -> Service {
     Service::start_with(&settings).await
 }
 
+/// Two isolates of an edge that knows these hosts.
+async fn before(ports: &[Down; 2]) -> Arc<Edge> {
+    let [first, second] = ports.each_ref().map(Down::url);
+    let builder = Edge::builder().upstream(&first).upstream(&second);
+    Arc::new(builder.isolates(2).start().await)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_are_restarted_one_after_the_other_and_no_request_fails() {
     let ports = [Down::new(), Down::new()];
-    let edge = Edge::builder()
-        .upstream(&ports[0].url())
-        .upstream(&ports[1].url())
-        .isolates(2)
-        .start()
-        .await;
-    let edge = Arc::new(edge);
+    let edge = before(&ports).await;
     let mut hosts = Vec::new();
     for port in &ports {
         hosts.push(host(port, edge.signing_secret(), &[]).await);
@@ -198,7 +184,7 @@ async fn hosts_that_register_are_replaced_one_after_the_other_and_no_request_fai
     println!("replacement: {served} served, {} failed", failed.len());
     assert!(failed.is_empty(), "{failed:?}");
     for port in &first {
-        let look = || async { seen(&edge, &port.url()).await.is_none().then_some(()) };
+        let look = || async { edge.host(&port.url()).await.is_none().then_some(()) };
         until("a host that has ended is forgotten", look).await;
     }
 }
@@ -206,13 +192,7 @@ async fn hosts_that_register_are_replaced_one_after_the_other_and_no_request_fai
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_killed_costs_what_it_had_in_flight_and_no_more() {
     let ports = [Down::new(), Down::new()];
-    let edge = Edge::builder()
-        .upstream(&ports[0].url())
-        .upstream(&ports[1].url())
-        .isolates(2)
-        .start()
-        .await;
-    let edge = Arc::new(edge);
+    let edge = before(&ports).await;
     let mut dying = host(&ports[0], edge.signing_secret(), &[]).await;
     let _other = host(&ports[1], edge.signing_secret(), &[]).await;
     let key = edge.any_key().await;
@@ -258,7 +238,7 @@ async fn a_draining_host_gets_nothing_new_and_callers_never_see_what_hosts_say_o
     }
     assert!(has_left, "it was never chosen");
     assert_eq!(
-        seen(&edge, &leaving.url()).await.unwrap()["health"],
+        edge.host(&leaving.url()).await.unwrap()["health"],
         "draining"
     );
 }
@@ -273,7 +253,7 @@ async fn a_host_that_hangs_is_asked_found_out_and_left_out() {
     let key = edge.any_key().await;
     let mut served = 0;
     let ejected = || async {
-        seen(&edge, &hung.url())
+        edge.host(&hung.url())
             .await
             .is_some_and(|host| host["health"] == "ejected")
     };
@@ -295,7 +275,7 @@ async fn a_session_whose_host_cannot_be_reached_is_opened_with_another() {
     let edge = edge.start().await;
     let key = edge.any_key().await;
     let ejected = || async {
-        seen(&edge, &down.url())
+        edge.host(&down.url())
             .await
             .is_some_and(|host| host["health"] == "ejected")
     };
@@ -322,7 +302,7 @@ async fn registered_host(edge: &Edge, port: &Down) -> Service {
         ("INFERENCE_HEARTBEAT_INTERVAL", "0.5"),
     ];
     let host = host(port, edge.signing_secret(), &settings).await;
-    let look = || async { seen(edge, &url).await };
+    let look = || async { edge.host(&url).await };
     until("the host is registered", look).await;
     host
 }
@@ -343,7 +323,7 @@ async fn a_host_that_registers_is_used_and_one_that_is_killed_is_forgotten() {
     transcribe(1).await.expect(200);
     let look = || async { Some(transcribe(0).await).filter(|answer| answer.status == 200) };
     until("the other isolate reads the list again", look).await;
-    let seen_so = seen(&edge, &port.url()).await.unwrap();
+    let seen_so = edge.host(&port.url()).await.unwrap();
     assert_eq!(seen_so["sources"], serde_json::json!(["registered"]));
     assert!(seen_so["load"]["free"].as_u64().unwrap() > 0, "{seen_so}");
     assert_eq!(
@@ -351,132 +331,6 @@ async fn a_host_that_registers_is_used_and_one_that_is_killed_is_forgotten() {
         serde_json::json!(["tiny.en-q8_0", "whisper-1"])
     );
     host.kill();
-    let look = || async { seen(&edge, &port.url()).await.is_none().then_some(()) };
+    let look = || async { edge.host(&port.url()).await.is_none().then_some(()) };
     until("a host that misses its beats is forgotten", look).await;
-}
-
-/// Heartbeats as a test wants them.
-struct Beats<'a> {
-    edge: &'a Edge,
-    secret: Secret,
-}
-
-impl<'a> Beats<'a> {
-    fn new(edge: &'a Edge, secret: &str) -> Self {
-        let secret = Secret::new(secret).unwrap();
-        Self { edge, secret }
-    }
-
-    fn of(url: &str, at_ms: u64) -> Heartbeat {
-        let load = Load {
-            free: 7,
-            ..Load::default()
-        };
-        Heartbeat {
-            url: url.to_owned(),
-            at_ms,
-            every_ms: 60_000,
-            stops: false,
-            load: load.to_string(),
-        }
-    }
-
-    /// Sends one that is signed at `at`, in unix seconds.
-    async fn send(&self, beat: &Heartbeat, at: u64) -> Answer {
-        let encoded = beat.encode();
-        let signature = self.secret.sign("POST", PATH, &encoded, at);
-        let call = self.edge.call(Method::POST, PATH);
-        let call = call.header(EDGE_CLAIMS, &encoded);
-        call.header(EDGE_SIGNATURE, &signature).send().await
-    }
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_millis()).unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_heartbeat_that_is_forged_stale_played_again_or_from_elsewhere_is_refused() {
-    let edge = Edge::builder()
-        .setting("HOST_REGISTRATION", "on")
-        .start()
-        .await;
-    let beats = Beats::new(&edge, edge.signing_secret());
-    let host = "https://gpu-1.example";
-    let (now, seconds) = (now_ms(), now_ms() / 1000);
-    let good = Beats::of(host, now);
-
-    let stranger = Beats::new(&edge, &"f".repeat(40));
-    let forged = stranger.send(&good, seconds).await;
-    forged.expect_error(401, "invalid_signature");
-    let stale = beats.send(&good, seconds - 70).await;
-    stale.expect_error(401, "invalid_signature");
-    let unsigned = edge.call(Method::POST, PATH).send().await;
-    unsigned.expect_error(401, "invalid_signature");
-    let ahead = Beats::of(host, now + 3_600_000);
-    let ahead = beats.send(&ahead, seconds).await;
-    ahead.expect_error(401, "invalid_signature");
-    for url in [
-        "http://gpu-1.example",
-        "http://127.0.0.1:9000",
-        "https://gpu-1.example/path",
-        "https://user@gpu-1.example",
-        &format!("https://{}.example", "a".repeat(300)),
-    ] {
-        let forbidden = beats.send(&Beats::of(url, now), seconds).await;
-        forbidden.expect_error(403, "host_not_allowed");
-    }
-    assert!(seen(&edge, host).await.is_none());
-
-    beats.send(&good, seconds).await.expect(204);
-    assert_eq!(seen(&edge, host).await.unwrap()["load"]["free"], 7);
-    for old in [now, now - 1] {
-        let replayed = beats.send(&Beats::of(host, old), seconds).await;
-        replayed.expect_error(401, "replayed_request");
-    }
-    // The last beat of a host can't be undone by one from before it.
-    let stop = Heartbeat {
-        stops: true,
-        ..Beats::of(host, now + 2)
-    };
-    beats.send(&stop, seconds).await.expect(204);
-    assert!(seen(&edge, host).await.is_none());
-    let replayed = beats.send(&Beats::of(host, now + 1), seconds).await;
-    replayed.expect_error(401, "replayed_request");
-    beats
-        .send(&Beats::of(host, now + 3), seconds)
-        .await
-        .expect(204);
-    assert!(seen(&edge, host).await.is_some());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_list_of_hosts_has_an_end() {
-    let edge = Edge::builder()
-        .setting("HOST_REGISTRATION", "on")
-        .start()
-        .await;
-    let beats = Beats::new(&edge, edge.signing_secret());
-    let (now, seconds) = (now_ms(), now_ms() / 1000);
-    for n in 0..256 {
-        let beat = Beats::of(&format!("https://gpu-{n}.example"), now);
-        beats.send(&beat, seconds).await.expect(204);
-    }
-    let further = Beats::of("https://gpu-256.example", now);
-    let full = beats.send(&further, seconds).await;
-    full.expect_error(503, "too_many_hosts");
-    // Those that are there go on.
-    let again = Beats::of("https://gpu-7.example", now + 1);
-    beats.send(&again, seconds).await.expect(204);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn where_no_host_may_register_there_is_no_such_route() {
-    let edge = Edge::builder().start().await;
-    let beats = Beats::new(&edge, edge.signing_secret());
-    let now = now_ms();
-    let beat = Beats::of("https://gpu-1.example", now);
-    let answer = beats.send(&beat, now / 1000).await;
-    answer.expect_error(404, "not_found");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use e2e::edge::{Edge, Key};
+use e2e::host::{Host, Told};
 use e2e::until;
 use e2e::upstream::Upstream;
 use reqwest::Method;
@@ -157,4 +158,28 @@ async fn no_file_knows_a_purged_owner_any_more() {
     edge.admin(Method::DELETE, &path).send().await.expect(200);
     let left = edge.compacted_files_holding(owner).await;
     assert_eq!(left, Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_file_knows_what_a_purged_owner_said() {
+    let host = Upstream::start().await;
+    let mut edge = Edge::builder().upstream(&host.url()).start().await;
+    let word = "zyzzyvaquartz";
+    for number in 0..20 {
+        let mut told = Told::new("acme", number, &format!("{word} number {number}"));
+        told.name = Some(format!("{word}.flac"));
+        if number == 7 {
+            // Too long for a row.
+            told.said = vec![format!("{word} again and again").repeat(100); 1_000];
+        }
+        Host::of(&edge).bring(&told).await.expect(204);
+    }
+    let stranger = Told::new("rival", 99, "something else");
+    Host::of(&edge).bring(&stranger).await.expect(204);
+    assert_ne!(edge.files_holding(word), Vec::<PathBuf>::new());
+    let purge = edge.admin(Method::DELETE, "/admin/owners/acme");
+    assert_eq!(purge.send().await.expect(200).json()["transcripts"], 20);
+    let left = edge.compacted_files_holding(word).await;
+    assert_eq!(left, Vec::<PathBuf>::new());
+    Host::of(&edge).find(&stranger).await.expect(200);
 }

@@ -20,7 +20,7 @@ pub trait Lookup {
 }
 
 /// Every setting there is, with its default (`None`: it must be set). docs/operations.md explains each.
-pub const SETTINGS: [(&str, Option<&str>); 15] = [
+pub const SETTINGS: [(&str, Option<&str>); 16] = [
     ("INFERENCE_URLS", None),
     ("EDGE_SIGNING_SECRETS", None),
     ("ROOT_KEY_SHA256", None),
@@ -39,6 +39,7 @@ pub const SETTINGS: [(&str, Option<&str>); 15] = [
     ("CORS", Some("off")),
     ("LOG", Some("requests")),
     ("HOST_REGISTRATION", Some("off")),
+    ("PUBLIC_URL", Some("")),
 ];
 
 /// Largest upload that any deployment can allow: 100 MiB, the platform's own bound.
@@ -58,6 +59,8 @@ pub enum LogLevel {
 pub struct Settings {
     /// Origins of the inference hosts, without a trailing slash; none where all of them register themselves.
     pub inference_urls: Vec<String>,
+    /// The origin under which callers and hosts reach the Worker; none: that of each request.
+    pub public_url: Option<String>,
     /// Which hosts may register themselves.
     pub registration: Registration,
     /// The first signs what goes to a host; the second is for a rotation under way.
@@ -105,6 +108,11 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Settings {
+    /// The origin under which callers and hosts reach the Worker; `came`: that under which a request came.
+    pub fn origin<'a>(&'a self, came: &'a str) -> &'a str {
+        self.public_url.as_deref().unwrap_or(came)
+    }
+
     /// Reads and checks every setting.
     pub fn read(lookup: &impl Lookup) -> Result<Self, ConfigError> {
         if let Some(unknown) = lookup
@@ -136,6 +144,7 @@ impl Settings {
             }
         };
         Ok(Self {
+            public_url: origin(&text(lookup, "PUBLIC_URL")?)?,
             cors,
             inference_urls: origins(&text(lookup, "INFERENCE_URLS")?, registration)?,
             registration,
@@ -227,6 +236,14 @@ fn origins(list: &str, registration: Registration) -> Result<Vec<String>, Config
             "INFERENCE_URLS",
             "must be 1 to 16 origins (https://host[:port]), separated by commas; `none` only with HOST_REGISTRATION",
         )
+    }
+}
+
+fn origin(text: &str) -> Result<Option<String>, ConfigError> {
+    match text.trim().trim_end_matches('/') {
+        "" => Ok(None),
+        origin if is_origin(origin) => Ok(Some(origin.to_owned())),
+        _ => wrong("PUBLIC_URL", "must be an origin (https://host[:port])"),
     }
 }
 

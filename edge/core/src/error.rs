@@ -58,6 +58,8 @@ pub enum EdgeError {
     KeyExists(String),
     /// The idempotency key belongs to another request.
     IdempotencyKeyReused,
+    /// So many links lead to the transcript.
+    TooManyLinks(u32),
     /// So many keys are on the plan.
     PlanInUse(usize),
     /// A sliding rate is used up.
@@ -114,6 +116,21 @@ pub enum EdgeError {
     Misconfigured(String),
     /// A fault of this code.
     Internal(String),
+}
+
+/// A field has a wrong value.
+pub(crate) const fn invalid(param: &'static str, message: String) -> EdgeError {
+    EdgeError::InvalidValue { param, message }
+}
+
+/// Reads a body of JSON; unknown fields are refused by the types.
+pub(crate) fn read<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T, EdgeError> {
+    // serde would read a list as a struct, field by field.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        let message = "The body must be a JSON object.".to_owned();
+        return Err(EdgeError::InvalidBody(message));
+    }
+    serde_json::from_slice(body).map_err(|e| EdgeError::InvalidBody(e.to_string()))
 }
 
 /// An HTTP answer without its envelope's JSON.
@@ -271,6 +288,12 @@ impl EdgeError {
                 Invalid,
                 "This `Idempotency-Key` belongs to another request, or what that made has changed since."
                     .into(),
+            ),
+            Self::TooManyLinks(most) => (
+                409,
+                "too_many_links",
+                Invalid,
+                format!("{most} links lead to this transcript: end them first."),
             ),
             Self::PlanInUse(keys) => (
                 409,
@@ -472,6 +495,7 @@ impl EdgeError {
             Self::KeyIsRevoked,
             Self::KeyExists(String::new()),
             Self::IdempotencyKeyReused,
+            Self::TooManyLinks(1),
             Self::PlanInUse(1),
             Self::CreditsUsedUp { retry_after: 1 },
             Self::ConcurrencyLimited {

@@ -4,7 +4,14 @@
 pub const TO_UPSTREAM: [&str; 2] = ["content-type", "traceparent"];
 
 /// Headers of the host that the caller may see.
-pub const TO_CALLER: [&str; 3] = ["content-type", "retry-after", "x-audio-seconds"];
+pub const TO_CALLER: [&str; 6] = [
+    "content-type",
+    "retry-after",
+    "x-audio-seconds",
+    "x-transcript-id",
+    "x-cache",
+    "link",
+];
 
 /// The key a request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

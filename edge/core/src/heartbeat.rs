@@ -5,10 +5,11 @@ use std::fmt;
 use inference_api::heartbeat::{EVERY_MS, Heartbeat, PATH};
 use inference_api::load::Load;
 use inference_api::origin::{is_https, is_loopback, is_origin};
-use inference_api::signature::{MAX_SKEW_SECONDS, Secret, verify};
+use inference_api::signature::{MAX_SKEW_SECONDS, Secret};
 
 use crate::error::EdgeError;
 use crate::ports::UnixMs;
+use crate::statement::{self, refused};
 
 /// Which hosts may register themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,19 +49,15 @@ impl fmt::Display for Registration {
     }
 }
 
-/// Checks a heartbeat's headers. What is left to the object that keeps the list: that no beat comes twice, and that
+/// Checks a heartbeat: its signature, and itself as it stands in the header. What is left to the object that keeps the list: that no beat comes twice, and that
 /// the list has room.
 pub fn accept(
     registration: Registration,
     secrets: &[Secret],
-    signature: &str,
-    encoded: &str,
+    stated: (&str, &str),
     now: UnixMs,
 ) -> Result<Heartbeat, EdgeError> {
-    let refused = |cause: &str| EdgeError::InvalidSignature(cause.to_owned());
-    verify(secrets, signature, "POST", PATH, encoded, now.seconds())
-        .map_err(|error| refused(&error.to_string()))?;
-    let beat = Heartbeat::decode(encoded).map_err(|error| refused(&error.to_string()))?;
+    let beat: Heartbeat = statement::read(secrets, PATH, stated, now)?;
     // A time far ahead would keep the host's own later beats out.
     if now.seconds().abs_diff(beat.at_ms / 1000) > MAX_SKEW_SECONDS {
         return Err(refused("the heartbeat is outside the accepted time"));
@@ -80,6 +77,7 @@ pub fn accept(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use inference_api::statement::encode;
 
     const NOW: UnixMs = UnixMs(1_790_000_000_500);
 
@@ -99,9 +97,9 @@ mod tests {
     }
 
     fn judged(beat: &Heartbeat, signer: usize) -> Result<Heartbeat, EdgeError> {
-        let encoded = beat.encode();
+        let encoded = encode(beat);
         let signature = secrets()[signer].sign("POST", PATH, &encoded, NOW.seconds());
-        accept(Registration::On, &secrets(), &signature, &encoded, NOW)
+        accept(Registration::On, &secrets(), (&signature, &encoded), NOW)
     }
 
     fn is_refused(result: &Result<Heartbeat, EdgeError>) -> bool {
@@ -117,10 +115,10 @@ mod tests {
 
     #[test]
     fn what_is_forged_stale_or_made_for_another_purpose_is_refused() {
-        let encoded = beat().encode();
+        let encoded = encode(&beat());
         let sign = |path: &str, at: u64| secrets()[0].sign("POST", path, &encoded, at);
         let accept = |signature: &str, encoded: &str| {
-            accept(Registration::On, &secrets(), signature, encoded, NOW)
+            accept(Registration::On, &secrets(), (signature, encoded), NOW)
         };
         let good = sign(PATH, NOW.seconds());
         assert!(accept(&good, &encoded).is_ok());
@@ -128,7 +126,7 @@ mod tests {
             url: "https://evil.example".into(),
             ..beat()
         };
-        assert!(is_refused(&accept(&good, &other.encode())));
+        assert!(is_refused(&accept(&good, &encode(&other))));
         assert!(is_refused(&accept("", &encoded)));
         assert!(is_refused(&accept(
             &sign(PATH, NOW.seconds() - 61),

@@ -144,6 +144,7 @@ impl KeyRecord {
                 .unwrap_or_else(every_model),
             cost: self.cost.or(plan.map(|plan| plan.cost)).unwrap_or(1),
             permits_ahead: plan.map_or(0, |plan| plan.permits_ahead),
+            retention_days: plan.and_then(|plan| plan.retention_days),
         }
     }
 
@@ -169,6 +170,8 @@ pub struct Terms {
     pub cost: u32,
     /// Permits that an isolate may take ahead.
     pub permits_ahead: u32,
+    /// For how many days its transcripts are kept; none: for good.
+    pub retention_days: Option<u32>,
 }
 
 /// What a listing shows of a key. It is kept as KV metadata (at most 1,024 bytes), so that a page

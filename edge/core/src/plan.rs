@@ -27,6 +27,9 @@ pub struct Plan {
     pub cost: u32,
     /// Permits that an isolate may take ahead, 0 to 1,000; 0: none. See "Limits" in docs/api.md.
     pub permits_ahead: u32,
+    /// For how many days transcripts are kept that its keys ask to keep; none: for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
     /// Whether people may choose it without an administrator.
     pub self_service: bool,
     /// Counts the changes, from 1.
@@ -55,6 +58,9 @@ pub struct PutPlan {
     /// Permits that an isolate may take ahead, 0 to 1,000 (0 if left out).
     #[cfg_attr(feature = "openapi", schemars(range(max = 1_000)))]
     pub permits_ahead: Option<u32>,
+    /// For how many days transcripts are kept that its keys ask to keep, 1 to 36,500 (for good if left out).
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = 36_500)))]
+    pub retention_days: Option<u32>,
     /// Whether people may choose it without an administrator (no if left out).
     #[serde(default)]
     pub self_service: bool,

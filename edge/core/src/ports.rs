@@ -249,6 +249,8 @@ pub trait Database {
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, PortError>;
     /// Deletes every row about an owner; how many those were, of the usage and of the audit.
     async fn purge(&self, owner: &str, keys: &[String]) -> Result<(u64, u64), PortError>;
+    /// Deletes all transcripts that are kept of an account; how many those were.
+    async fn purge_transcripts(&self, account: &str) -> Result<u64, PortError>;
 }
 
 /// Name of the directory of a plan's keys.

@@ -1,5 +1,6 @@
 //! The calendar quota: at most N in each day, week or month, UTC.
 
+use crate::civil::date;
 use crate::limit::Period;
 use crate::ports::UnixMs;
 use crate::stored::{Reader, put};
@@ -83,7 +84,7 @@ pub(crate) fn period_start(period: Period, now: UnixMs) -> UnixMs {
         Period::Week => day
             .checked_sub(FIRST_MONDAY)
             .map_or(0, |since| FIRST_MONDAY + since / 7 * 7),
-        Period::Month => day - (day_of_month(day) - 1),
+        Period::Month => day - (date(day).2 - 1),
     };
     UnixMs(first * DAY_MS)
 }
@@ -96,23 +97,9 @@ pub(crate) fn period_end(period: Period, start: UnixMs) -> UnixMs {
         Period::Week if day < FIRST_MONDAY => FIRST_MONDAY,
         Period::Week => day + 7,
         // 31 days on lie in the next month, whichever month this is.
-        Period::Month => (day + 31) - (day_of_month(day + 31) - 1),
+        Period::Month => (day + 31) - (date(day + 31).2 - 1),
     };
     UnixMs(next * DAY_MS)
-}
-
-/// Day of the month (1 to 31) of a day since the epoch, in the Gregorian calendar.
-///
-/// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
-fn day_of_month(day: u64) -> u64 {
-    // Days since 0000-03-01, so that the leap day is a year's last.
-    let day = day + 719_468;
-    let day_of_era = day % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    day_of_year - (153 * month + 2) / 5 + 1
 }
 
 #[cfg(test)]
@@ -174,7 +161,7 @@ mod tests {
             for length in lengths(leap) {
                 let start = UnixMs(day * DAY_MS);
                 for of_month in 1..=length {
-                    assert_eq!(day_of_month(day), of_month);
+                    assert_eq!(date(day).2, of_month);
                     assert_eq!(period_start(Period::Month, UnixMs(day * DAY_MS)), start);
                     day += 1;
                 }

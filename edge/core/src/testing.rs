@@ -120,6 +120,8 @@ pub struct Memory {
     pub owner_limits: RefCell<BTreeMap<String, Vec<Limit>>>,
     /// Directories: what was announced, who is in them, who has what was claimed.
     pub directories: RefCell<BTreeMap<String, Directory>>,
+    /// Accounts of the transcripts that are kept.
+    pub transcripts: RefCell<Vec<String>>,
     /// The audit.
     pub audit: RefCell<Vec<AuditEvent>>,
     /// Objects whose last change is not in KV yet.
@@ -534,6 +536,15 @@ impl Database for Memory {
             (0, (before - audit.len()) as u64)
         })
     }
+
+    async fn purge_transcripts(&self, account: &str) -> Result<u64, PortError> {
+        self.faults.run("database", || {
+            let mut kept = self.transcripts.borrow_mut();
+            let before = kept.len();
+            kept.retain(|of| of != account);
+            (before - kept.len()) as u64
+        })
+    }
 }
 
 /// A rate limit of requests.
@@ -606,6 +617,7 @@ pub fn plan(name: &str) -> Plan {
         models: vec!["*".to_owned()],
         cost: 1,
         permits_ahead: 0,
+        retention_days: None,
         self_service: false,
         version: 1,
     }

@@ -257,6 +257,10 @@ impl Database for Drafts {
     async fn purge(&self, _: &str, _: &[String]) -> Result<(u64, u64), PortError> {
         absent()
     }
+
+    async fn purge_transcripts(&self, _: &str) -> Result<u64, PortError> {
+        absent()
+    }
 }
 
 #[cfg(test)]

@@ -76,6 +76,8 @@ pub(crate) struct NewPlan {
     pub(crate) cost: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) permits_ahead: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retention_days: Option<u32>,
     pub(crate) self_service: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<u32>,

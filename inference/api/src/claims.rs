@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::encoded::{self, Unreadable};
+use crate::keeping::Keep;
 
 /// Longest encoded claims the service reads, in bytes. A key's model list is bounded far below it.
 pub const MAX_ENCODED_BYTES: usize = encoded::MAX_BYTES;
@@ -48,6 +49,9 @@ pub struct Claims {
     /// Who the answer is rendered for.
     #[serde(rename = "ren", default)]
     pub render: Render,
+    /// Whether, where and as whose the transcript is to be kept.
+    #[serde(rename = "kep", default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
 }
 
 fn default_priority() -> u8 {
@@ -100,6 +104,7 @@ mod tests {
             priority: 5,
             deadline_ms: 1_790_000_000_000,
             render: Render::Client,
+            keep: None,
         }
     }
 

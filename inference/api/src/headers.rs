@@ -14,6 +14,10 @@ pub const QUEUE_MS: &str = "x-queue-ms";
 pub const DECODE_MS: &str = "x-decode-ms";
 /// Milliseconds spent in Whisper.
 pub const INFERENCE_MS: &str = "x-inference-ms";
+/// The id of the transcript that is kept, `tr_…`.
+pub const TRANSCRIPT_ID: &str = "x-transcript-id";
+/// `hit` where the answer is a transcript that was kept before.
+pub const CACHE: &str = "x-cache";
 /// The id a caller can quote; on every answer.
 pub const REQUEST_ID: &str = "x-request-id";
 /// How full the host is; on every answer. See [`crate::load`].

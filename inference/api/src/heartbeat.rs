@@ -5,8 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoded;
-
 /// Where the edge takes heartbeats.
 pub const PATH: &str = "/fleet/heartbeat";
 
@@ -32,41 +30,4 @@ pub struct Heartbeat {
     pub stops: bool,
     /// How full the host is: [`crate::load::Load`] as its header.
     pub load: String,
-}
-
-/// The statement is too long, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the heartbeat is malformed")]
-pub struct HeartbeatError;
-
-impl Heartbeat {
-    /// The header value: base64url without padding of the JSON.
-    pub fn encode(&self) -> String {
-        encoded::encode(self)
-    }
-
-    /// Reads a header value. The signature must have been verified before.
-    pub fn decode(encoded: &str) -> Result<Self, HeartbeatError> {
-        encoded::decode(encoded).map_err(|_| HeartbeatError)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_heartbeat_survives_the_header_and_garbage_does_not() {
-        let beat = Heartbeat {
-            url: "https://gpu-1.example".into(),
-            at_ms: 1_790_000_000_000,
-            every_ms: 3_000,
-            stops: true,
-            load: "free=1".into(),
-        };
-        assert_eq!(Heartbeat::decode(&beat.encode()), Ok(beat));
-        for bad in ["", "*", "e30", "bnVsbA", &"A".repeat(10_000)] {
-            assert_eq!(Heartbeat::decode(bad), Err(HeartbeatError), "{bad}");
-        }
-    }
 }

@@ -43,6 +43,8 @@ pub struct Chunk {
     pub start: u64,
     /// At [`SAMPLE_RATE`]; never empty.
     pub samples: Vec<f32>,
+    /// How many of `samples` there are until the last that may be speech; at least 1.
+    pub spoken: usize,
     /// Whether it is all there is: nothing was cut off before or after it but silence.
     pub is_whole: bool,
 }
@@ -213,6 +215,7 @@ impl<V: Voice> Chunker<V> {
             Chunk {
                 start: self.start + from as u64,
                 samples: self.samples[from..to].to_vec(),
+                spoken: ((last + 1) * FRAME).min(to) - from,
                 is_whole: !self.cut,
             }
         });
@@ -342,6 +345,11 @@ mod tests {
             "{start} {length}"
         );
         assert!(length <= 10 + 2 * 51, "{length}");
+        // Until the end of the last frame of speech.
+        assert_eq!(
+            start * FRAME as u64 + chunks[0].spoken as u64,
+            260 * FRAME as u64
+        );
     }
 
     #[test]
@@ -384,6 +392,10 @@ mod tests {
                 prop_assert!(start >= end);
                 end = start + chunk.samples.len();
                 prop_assert!(chunk.samples.len() < 101 * FRAME);
+                prop_assert!((1..=chunk.samples.len()).contains(&chunk.spoken));
+                // The first sample of a frame says how likely it is speech.
+                let silent = &audio[start + chunk.spoken..end];
+                prop_assert!(silent.chunks_exact(FRAME).all(|frame| frame[0] < NOBODY));
                 prop_assert_eq!(&audio[start..end], chunk.samples.as_slice());
                 covered[start..end].fill(true);
             }

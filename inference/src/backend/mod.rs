@@ -48,6 +48,8 @@ pub struct DecodeOptions {
 pub struct Speech<'a> {
     /// 16 kHz mono.
     pub samples: &'a [f32],
+    /// How many of them there are until the last that may be speech: where the text has come so far it is complete.
+    pub spoken: usize,
     /// Whether it is a whole recording, and not cut out of one.
     pub is_whole: bool,
 }

@@ -143,7 +143,11 @@ impl Session for WhisperSession {
         options: &DecodeOptions,
         abort: &Abort,
     ) -> Result<Decoded, BackendError> {
-        let Speech { samples, is_whole } = speech;
+        let Speech {
+            samples,
+            spoken,
+            is_whole,
+        } = speech;
         if abort.is_aborted() {
             return Err(BackendError::Aborted);
         }
@@ -175,6 +179,8 @@ impl Session for WhisperSession {
         let frames = spectrogram::frames_of(audio.len()) + 2 * usize::from(context::FULL);
         let heard = Heard {
             audio,
+            // Less than 100 ms whisper.cpp takes for nothing.
+            spoken: spoken.clamp(MIN_SAMPLES, audio.len()),
             spectrogram: &self.spectrograms.of(audio, frames),
             language,
         };
@@ -233,6 +239,8 @@ fn quality_of(raw: &[RawSegment]) -> Quality {
 struct Heard<'a> {
     /// At least [`MIN_SAMPLES`].
     audio: &'a [f32],
+    /// Of `audio`, until nobody speaks any more. A model that goes on after it repeats itself.
+    spoken: usize,
     spectrogram: &'a Spectrogram,
     language: Language,
 }
@@ -340,7 +348,7 @@ impl WhisperSession {
         params.set_n_threads(c_int::from(self.settings.threads));
         params.set_translate(options.task == Task::Translate);
         params.set_audio_ctx(c_int::from(window));
-        params.set_duration_ms(spectrogram::milliseconds_of(heard.audio.len()));
+        params.set_duration_ms(spectrogram::milliseconds_of(heard.spoken));
         params.set_token_timestamps(options.words);
         params.set_temperature(temperature);
         params.set_temperature_inc(0.0);

@@ -219,5 +219,6 @@ pub(crate) fn claims(models: &[&str]) -> Claims {
         priority: 5,
         deadline_ms: 0,
         render: Render::Client,
+        keep: None,
     }
 }

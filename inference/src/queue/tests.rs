@@ -44,6 +44,7 @@ pub(crate) fn chunk(start: u64, samples: usize) -> Chunk {
     Chunk {
         start,
         samples: vec![0.0; samples],
+        spoken: samples,
         is_whole: false,
     }
 }

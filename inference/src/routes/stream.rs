@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::Error;
 use crate::form::Asked;
+use crate::keeping::Keeping;
 use crate::telemetry::Meter;
 use crate::ticket::{Failed, Part, Ticket};
 
@@ -23,6 +24,8 @@ struct Telling {
     transcript: Transcript,
     meter: Meter,
     deadline: Instant,
+    /// Where it is kept before its end is told.
+    keeping: Option<Keeping>,
     /// The part that was waited for before the answer began.
     first: First,
     is_over: bool,
@@ -42,6 +45,7 @@ pub(super) async fn answer(
     asked: &Asked,
     meter: Meter,
     deadline: Instant,
+    keeping: Option<Keeping>,
 ) -> Result<Response, Error> {
     let first = ticket.part().await.transpose();
     meter.set(ticket.measured());
@@ -51,14 +55,25 @@ pub(super) async fn answer(
         ticket,
         meter,
         deadline,
+        keeping,
         is_over: false,
     };
     let events = stream::unfold(telling, |mut telling| async move {
         let events = telling.next().await?;
         Some((Ok::<_, std::convert::Infallible>(events), telling))
     });
+    Ok(events_of(Body::from_stream(events)))
+}
+
+/// The answer from a transcript that is there already.
+pub(super) fn retell(transcript: &Transcript) -> Response {
+    let segments: String = transcript.segments.iter().map(segment_events).collect();
+    events_of(Body::from(segments + &done_event(transcript)))
+}
+
+fn events_of(body: Body) -> Response {
     let headers = [(CONTENT_TYPE, EVENT_STREAM), (CACHE_CONTROL, "no-cache")];
-    Ok((headers, Body::from_stream(events)).into_response())
+    (headers, body).into_response()
 }
 
 impl Telling {
@@ -84,14 +99,30 @@ impl Telling {
             Ok(None) => {
                 self.is_over = true;
                 self.ticket.complete(&mut self.transcript);
-                heard_comment(self.ticket.measured().charged()) + &done_event(&self.transcript)
+                heard_comment(self.ticket.measured().charged()) + &self.end().await
             }
             Err(error) => {
                 self.is_over = true;
-                self.meter.fail(error.kind().code, error.cause());
-                error_event(&error.envelope())
+                self.broke_off(&error)
             }
         })
+    }
+
+    /// The last event. What is to be kept is kept before anybody reads that it is complete.
+    async fn end(&mut self) -> String {
+        let kept = match self.keeping.take() {
+            Some(keeping) => keeping.bring(&self.transcript).await,
+            None => Ok(()),
+        };
+        match kept {
+            Ok(()) => done_event(&self.transcript),
+            Err(error) => self.broke_off(&error),
+        }
+    }
+
+    fn broke_off(&mut self, error: &Error) -> String {
+        self.meter.fail(error.kind().code, error.cause());
+        error_event(&error.envelope())
     }
 
     async fn wait(&mut self) -> Result<Option<Part>, Error> {

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use inference_api::claims::{Claims, Render};
-use inference_api::headers::{AUDIO_SECONDS, DECODE_MS, INFERENCE_MS, QUEUE_MS};
+use inference_api::headers::{AUDIO_SECONDS, CACHE, DECODE_MS, INFERENCE_MS, QUEUE_MS};
 use inference_api::render::{ResponseFormat, canonical, render};
 use inference_api::transcript::{Task, Transcript};
 use inference_audio::chunks::{Chunker, Voice};
@@ -28,6 +28,7 @@ use super::{RequestId, stream};
 use crate::admission::Permit;
 use crate::error::{Error, Failure};
 use crate::form::{Asked, Form};
+use crate::keeping::{Found, Keeping};
 use crate::queue::{Gone, Wanted};
 use crate::registry::Model;
 use crate::scheduler::Flow;
@@ -149,7 +150,8 @@ async fn work(
 ) -> Result<Response, Error> {
     let mut form = {
         let upload = service.admission.upload();
-        upload::read(incoming, boundary, &service.bounds, &upload)
+        let hashes = claims.keep.is_some();
+        upload::read(incoming, boundary, &service.bounds, &upload, hashes)
             .instrument(tracing::info_span!(target: SPANS, "upload"))
             .await?
     };
@@ -158,17 +160,66 @@ async fn work(
         chosen.id().clone_into(&mut record.model);
         Ok(chosen)
     })?;
-    if claims.render == Render::Canonical {
+    if claims.render == Render::Canonical || claims.keep.is_some() {
         // What is stored must be able to become any format later.
         asked.options.words = true;
     }
     let file = take_file(&mut form)?;
-    let ticket = transcribe(service, claims, &model, &asked, file)?;
-    if asked.stream && claims.render == Render::Client {
-        return stream::answer(ticket, task, &asked, record.meter.clone(), deadline).await;
+    let keeping = keeping(service, claims, &form, &asked, model.id())?;
+    let streams = asked.stream && claims.render == Render::Client;
+    if let Some(keeping) = &keeping
+        && let Some(Found { id, transcript }) = keeping.find().await
+    {
+        let answer = if streams {
+            stream::retell(&transcript)
+        } else {
+            respond(transcript, &asked, claims.render)
+        };
+        return Ok((keeping.headers(&id), [(CACHE, "hit")], answer).into_response());
     }
-    let transcript = collect(ticket, task, &asked, &record.meter).await?;
-    Ok(respond(&transcript, &asked, claims.render))
+    let ticket = transcribe(service, claims, &model, &asked, file)?;
+    let headers = keeping
+        .as_ref()
+        .map(|keeping| keeping.headers(keeping.id()));
+    let answer = if streams {
+        stream::answer(
+            ticket,
+            task,
+            &asked,
+            record.meter.clone(),
+            deadline,
+            keeping,
+        )
+        .await?
+    } else {
+        let transcript = collect(ticket, task, &asked, &record.meter).await?;
+        if let Some(keeping) = keeping {
+            keeping.bring(&transcript).await?;
+        }
+        respond(transcript, &asked, claims.render)
+    };
+    Ok(match headers {
+        Some(headers) => (headers, answer).into_response(),
+        None => answer,
+    })
+}
+
+/// What is to be kept, if the claims say so.
+fn keeping(
+    service: &Service,
+    claims: &Claims,
+    form: &Form,
+    asked: &Asked,
+    model: &str,
+) -> Result<Option<Keeping>, Error> {
+    let Some(keep) = &claims.keep else {
+        return Ok(None);
+    };
+    let keeper = service.keeper.as_ref();
+    let keeper = keeper.ok_or_else(|| Error::StoreUnavailable {
+        cause: "without a signing secret nothing can be kept".to_owned(),
+    })?;
+    keeper.keeping(claims, keep, form, asked, model).map(Some)
 }
 
 /// Puts the audio in line: a thread decodes it and cuts it into pieces, sessions transcribe them, and the ticket
@@ -268,13 +319,16 @@ pub(super) fn limits(service: &Service, claims: &Claims) -> Limits {
     limits
 }
 
-fn respond(transcript: &Transcript, asked: &Asked, to: Render) -> Response {
+fn respond(mut transcript: Transcript, asked: &Asked, to: Render) -> Response {
     if to == Render::Canonical {
         let kind = ResponseFormat::Json.content_type();
-        return ([(CONTENT_TYPE, kind)], canonical(transcript)).into_response();
+        return ([(CONTENT_TYPE, kind)], canonical(&transcript)).into_response();
+    }
+    if !asked.shows_words {
+        transcript.words = None;
     }
     let kind = asked.format.content_type();
-    ([(CONTENT_TYPE, kind)], render(transcript, asked.format)).into_response()
+    ([(CONTENT_TYPE, kind)], render(&transcript, asked.format)).into_response()
 }
 
 /// What the edge turns into `Server-Timing`; on errors too, as far as the request came.

@@ -8,6 +8,7 @@ use inference_api::headers::{EDGE_CLAIMS, EDGE_SIGNATURE, INFERENCE_LOAD};
 use inference_api::heartbeat::{Heartbeat, PATH};
 use inference_api::load::Load;
 use inference_api::signature::{Secret, verify};
+use inference_api::statement::decode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -101,7 +102,7 @@ impl Listener {
             .unwrap()
             .as_secs();
         verify(&secrets, signature, "POST", PATH, encoded, now).unwrap();
-        Heartbeat::decode(encoded).unwrap()
+        decode(encoded).unwrap()
     }
 }
 

@@ -52,6 +52,11 @@ async fn who_would_wait_too_long_is_told_so_at_the_door() {
     gate.close();
     let running = submit(&service).await;
     service.until("running", |l| l["states_busy"] == 1).await;
+    // One for each state may wait, however long a run takes.
+    let waiting = submit(&service).await;
+    service
+        .until("one waits", |l| l["queue_waiting"] == 1)
+        .await;
     let answer = transcribe(service.address, &form(tone())).await;
     assert_eq!(
         (answer.status.as_u16(), answer.code()),
@@ -59,7 +64,7 @@ async fn who_would_wait_too_long_is_told_so_at_the_door() {
     );
     assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
     gate.open();
-    drop(running);
+    drop((running, waiting));
     service.until_free().await;
     service.assert_alive().await;
 }

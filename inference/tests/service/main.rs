@@ -16,6 +16,7 @@ mod client;
 mod doctor;
 mod frames;
 mod golden;
+mod keeping;
 mod leaving;
 mod load;
 mod models;

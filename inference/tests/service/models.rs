@@ -1,6 +1,6 @@
 //! Models that come when they are asked for, and go when nobody asks: with a real model under several names.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -9,17 +9,7 @@ use tokio::time::timeout;
 
 use crate::client::{GUARD, Part, field, file, get, transcribe};
 use crate::process::{Running, program};
-use crate::support::{MODEL, Service, sample, words};
-
-/// The model file that the set-up provides.
-fn model_file() -> PathBuf {
-    let folder = inference_models::directory::directory_or_default(
-        std::env::var_os("WHISPER_MODELS_DIR")
-            .map(PathBuf::from)
-            .as_deref(),
-    );
-    inference_models::resolve(&folder.unwrap(), MODEL).unwrap()
-}
+use crate::support::{Service, model_file, sample, words};
 
 /// A folder that holds the model under these names.
 fn folder(names: &[&str]) -> TempDir {

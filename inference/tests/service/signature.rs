@@ -35,6 +35,7 @@ pub(crate) fn claims(id: &str) -> Claims {
         priority: 5,
         deadline_ms: (unix_seconds() + 60) * 1000,
         render: Render::Client,
+        keep: None,
     }
 }
 

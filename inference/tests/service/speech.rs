@@ -1,11 +1,16 @@
 //! Real speech through the real model.
 
+use std::io::Cursor;
 use std::path::PathBuf;
 
+use inference::backend::whisper::{Whisper, WhisperSettings};
+use inference::backend::{Abort, Backend as _, DecodeOptions, Speech};
+use inference_api::transcript::Task;
+use inference_audio::Limits;
 use serde_json::Value;
 
 use crate::client::{Part, field, file, form, transcribe};
-use crate::support::{Service, repository, sample, words};
+use crate::support::{Service, model_file, repository, sample, words};
 use crate::wav::Wav;
 
 fn expected() -> Vec<String> {
@@ -95,6 +100,49 @@ async fn a_silent_clip_after_a_spoken_one_has_none_of_its_words() {
     assert_eq!(after.text(), "");
     assert_eq!(after.json()["segments"], Value::Array(vec![]));
     assert_eq!(after.body, before.body);
+}
+
+#[test]
+fn the_text_ends_where_nobody_speaks_any_more() {
+    let settings = WhisperSettings {
+        threads: 1,
+        flash_attention: false,
+        gpu: None,
+        fit_context: true,
+    };
+    let model = Whisper::load(&model_file(), settings).unwrap();
+    let sample = Cursor::new(sample());
+    let samples = inference_audio::decode(sample, &Limits::default(), &|| false)
+        .unwrap()
+        .samples;
+    let options = DecodeOptions {
+        task: Task::Transcribe,
+        language: None,
+        prompt: None,
+        hotwords: None,
+        temperature: 0.0,
+        words: false,
+        logprobs: false,
+    };
+    let mut session = model.session().unwrap();
+    let mut heard = |spoken| {
+        let speech = Speech {
+            samples: &samples,
+            spoken,
+            is_whole: true,
+        };
+        let decoded = session.transcribe(speech, &options, &Abort::default());
+        let segments = decoded.unwrap().segments;
+        segments.iter().map(|s| s.text.as_str()).collect::<String>()
+    };
+    assert_eq!(words(&heard(samples.len())), expected());
+    // The model hears as much, and is done once a time in its text reaches this one.
+    let shorter = words(&heard(samples.len() / 4));
+    assert!(
+        !shorter.is_empty() && shorter.len() < expected().len(),
+        "{shorter:?}"
+    );
+    assert!(expected().starts_with(&shorter), "{shorter:?}");
 }
 
 /// Ten seconds of what is no speech, each made from a few numbers.

@@ -161,3 +161,13 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 
 /// A pause much shorter than what it bounds in the settings under test.
 pub(crate) const SHORT: Duration = Duration::from_secs(1);
+
+/// The model file that the set-up provides.
+pub(crate) fn model_file() -> PathBuf {
+    let folder = inference_models::directory::directory_or_default(
+        std::env::var_os("WHISPER_MODELS_DIR")
+            .map(PathBuf::from)
+            .as_deref(),
+    );
+    inference_models::resolve(&folder.unwrap(), MODEL).unwrap()
+}

@@ -14,6 +14,8 @@ use crate::verify::block;
 const MAX_METADATA_BYTES: usize = 1024;
 /// Largest weight of one request.
 const MAX_COST: u32 = 1_000_000;
+/// Longest time for which a plan keeps transcripts that it does not keep for good: a hundred years.
+const MAX_RETENTION_DAYS: u32 = 36_500;
 /// Most permits that an isolate takes ahead.
 const MAX_PERMITS_AHEAD: u32 = 1_000;
 /// Most entries of a list of a key.
@@ -77,6 +79,15 @@ pub(super) fn credits(credits: &Credits) -> Result<(), EdgeError> {
 pub(super) fn cost(cost: u32) -> Result<(), EdgeError> {
     let message = format!("`cost` must be 1 to {MAX_COST}.");
     check((1..=MAX_COST).contains(&cost), "cost", &message)
+}
+
+pub(super) fn retention_days(days: u32) -> Result<(), EdgeError> {
+    let message = format!("`retention_days` must be 1 to {MAX_RETENTION_DAYS}.");
+    check(
+        (1..=MAX_RETENTION_DAYS).contains(&days),
+        "retention_days",
+        &message,
+    )
 }
 
 pub(super) fn permits_ahead(permits: u32) -> Result<(), EdgeError> {

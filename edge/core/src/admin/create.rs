@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt as _;
 
 use super::bodies::{CreateKey, CreateKeys, CreateRootKey, CreatedKey, ImportKeys, Made};
-use super::minting::Idempotency;
-use super::{AT_ONCE, Admin, MAX_PAGE, Ports, checks, invalid, limiter, read, unchanged};
+use super::{
+    AT_ONCE, Admin, Idempotency, MAX_PAGE, Ports, checks, invalid, limiter, read, unchanged,
+};
 use crate::api_key::KeyHash;
 use crate::change::{Change, Unchanged};
 use crate::error::EdgeError;

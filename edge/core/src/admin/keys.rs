@@ -2,11 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::minting::{Idempotency, is_id};
-use super::{
-    Admin, DEFAULT_PAGE, MAX_PAGE, Ports, checks, cursor, invalid, key_store, limiter, read,
-    unchanged,
-};
+use super::minting::is_id;
+use super::{Admin, Idempotency, Ports, checks, invalid, key_store, limiter, read, unchanged};
 use crate::api_key::KeyHash;
 use crate::change::{Change, KeyPatch};
 use crate::error::EdgeError;
@@ -14,6 +11,7 @@ use crate::key_record::{KeyRecord, KeySummary};
 use crate::key_state::{KeyState, listing_prefix, record_entry};
 use crate::limit::{Limit, MAX_COUNT};
 use crate::limiter::BalanceChange;
+use crate::paging::{self, page_size};
 use crate::ports::{Changed, KeyView, Rng, owner_directory, plan_directory};
 
 /// Longest overlap of a rotation: 30 days, in seconds.
@@ -232,14 +230,7 @@ impl<P: Ports> Admin<'_, P> {
 
     /// One page of keys. A page costs one call of KV for each thousand keys, and none for each key.
     pub async fn list(&self, root: bool, filter: &KeyFilter) -> Result<KeyList, EdgeError> {
-        let limit = match filter.limit.as_deref() {
-            None => DEFAULT_PAGE,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|n| (1..=MAX_PAGE).contains(n))
-                .ok_or_else(|| invalid("limit", format!("`limit` must be 1 to {MAX_PAGE}.")))?,
-        };
+        let limit = page_size(filter.limit.as_deref())?;
         let owner = filter.owner.as_deref();
         owner.map_or(Ok(()), checks::owner)?;
         filter.plan.as_deref().map_or(Ok(()), checks::plan_name)?;
@@ -255,7 +246,7 @@ impl<P: Ports> Admin<'_, P> {
         let question = format!("keys {root} {owner:?} {:?} {enabled:?}", filter.plan);
         let mut place = match filter.cursor.as_deref() {
             None => None,
-            Some(text) => Some(cursor::open(self.settings, &question, text)?),
+            Some(text) => Some(paging::open(self.settings, &question, text)?),
         };
         let wanted = |key: &KeySummary| {
             let on_plan = filter.plan.is_none() || key.plan == filter.plan;
@@ -276,7 +267,7 @@ impl<P: Ports> Admin<'_, P> {
                 break;
             }
         }
-        let next_cursor = place.map(|place| cursor::seal(self.settings, &question, &place));
+        let next_cursor = place.map(|place| paging::seal(self.settings, &question, &place));
         Ok(KeyList { data, next_cursor })
     }
 

@@ -5,7 +5,6 @@
 mod bodies;
 mod checks;
 mod create;
-mod cursor;
 mod keys;
 mod minting;
 mod owners;
@@ -13,9 +12,10 @@ mod plans;
 mod reports;
 mod verify;
 
+pub use crate::idempotency::Idempotency;
+pub use crate::paging::{DEFAULT_PAGE, MAX_PAGE};
 pub use bodies::{CreateKey, CreateKeys, CreateRootKey, CreatedKey, ImportKey, ImportKeys, Made};
 pub use keys::{CreditsLeft, KeyDetail, KeyFilter, KeyList, RotateKey, RotatedKey};
-pub use minting::Idempotency;
 pub use owners::{Limits, OwnerDetail, Purged};
 pub use plans::PlanList;
 pub use reports::{AuditFilter, AuditList, UsageFilter};
@@ -23,15 +23,11 @@ pub use verify::{Verification, VerifyKey};
 
 use crate::change::{Actor, Unchanged};
 use crate::config::Settings;
-use crate::error::EdgeError;
+use crate::error::{EdgeError, invalid, read};
 use crate::ports::{Clock, Database, Directories, KeyObjects, KeyStore, PortError};
 
 /// Longest body of an administrator's request, in bytes: a thousand keys of a kilobyte.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
-/// Most keys of one page, and of one call that makes several.
-pub const MAX_PAGE: u32 = 1_000;
-/// Keys of a page where nothing is said.
-pub const DEFAULT_PAGE: u32 = 100;
 /// Objects that are spoken to at the same time.
 const AT_ONCE: usize = 50;
 
@@ -59,20 +55,6 @@ const fn limiter(error: PortError) -> EdgeError {
 
 const fn key_store(error: PortError) -> EdgeError {
     EdgeError::KeyStoreUnavailable(error)
-}
-
-const fn invalid(param: &'static str, message: String) -> EdgeError {
-    EdgeError::InvalidValue { param, message }
-}
-
-/// Reads a body of JSON; unknown fields are refused by the types.
-fn read<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T, EdgeError> {
-    // serde would read a list as a struct, field by field.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        let message = "The body must be a JSON object.".to_owned();
-        return Err(EdgeError::InvalidBody(message));
-    }
-    serde_json::from_slice(body).map_err(|e| EdgeError::InvalidBody(e.to_string()))
 }
 
 fn unchanged(why: Unchanged) -> EdgeError {

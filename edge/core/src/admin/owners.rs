@@ -10,6 +10,7 @@ use crate::key_record::KeySummary;
 use crate::key_state::{KeyState, listing_prefix};
 use crate::limit::Limit;
 use crate::ports::{Database, KeyObjects, owner_directory, plan_directory};
+use crate::transcripts::account_of_owner;
 
 /// The body of `PUT /admin/owners/{owner}/limits`.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +46,8 @@ pub struct Purged {
     pub usage_rows: u64,
     /// Lines of the audit about the owner.
     pub audit_rows: u64,
+    /// Kept transcripts.
+    pub transcripts: u64,
 }
 
 impl<P: Ports> Admin<'_, P> {
@@ -83,7 +86,7 @@ impl<P: Ports> Admin<'_, P> {
         })
     }
 
-    /// Deletes everything about an owner: keys, their objects, entries of KV, usage, audit. What stays is
+    /// Deletes everything about an owner: keys, their objects, entries of KV, usage, audit, transcripts. What stays is
     /// that those ids are revoked, and a line of the audit that names the owner by a hash. It can be
     /// repeated, after a failure for instance, until it finds nothing.
     pub async fn purge_owner(&self, owner: &str) -> Result<Purged, EdgeError> {
@@ -115,6 +118,9 @@ impl<P: Ports> Admin<'_, P> {
         // Last: what the objects had still to tell is told by now.
         let rows = Database::purge(self.ports, owner, &keys).await;
         (purged.usage_rows, purged.audit_rows) = rows.map_err(EdgeError::DatabaseUnavailable)?;
+        let account = account_of_owner(owner);
+        let transcripts = self.ports.purge_transcripts(&account).await;
+        purged.transcripts = transcripts.map_err(EdgeError::DatabaseUnavailable)?;
         Ok(purged)
     }
 

@@ -30,6 +30,7 @@ impl<P: Ports> Admin<'_, P> {
         wish.models.as_deref().map_or(Ok(()), checks::models)?;
         wish.cost.map_or(Ok(()), checks::cost)?;
         wish.permits_ahead.map_or(Ok(()), checks::permits_ahead)?;
+        wish.retention_days.map_or(Ok(()), checks::retention_days)?;
         if wish.limits.is_empty() && wish.credits.is_none() {
             let message = "A plan needs a limit or credits.".to_owned();
             return Err(invalid("limits", message));
@@ -42,6 +43,7 @@ impl<P: Ports> Admin<'_, P> {
             models: wish.models.unwrap_or_else(|| vec!["*".to_owned()]),
             cost: wish.cost.unwrap_or(1),
             permits_ahead: wish.permits_ahead.unwrap_or(0),
+            retention_days: wish.retention_days,
             self_service: wish.self_service,
             // The directory sets it.
             version: 0,

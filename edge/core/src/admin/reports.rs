@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Admin, DEFAULT_PAGE, MAX_PAGE, Ports, checks, cursor, invalid};
+use super::{Admin, Ports, checks, invalid};
 use crate::change::AuditEvent;
 use crate::error::EdgeError;
+use crate::paging::{self, page_size, unix_ms};
 use crate::ports::{AuditQuery, UsageQuery};
 use crate::usage_report::{Span, UsageReport};
 
@@ -115,25 +116,14 @@ impl<P: Ports> Admin<'_, P> {
             let message = "A filter must be 1 to 128 bytes.".to_owned();
             return Err(invalid("target", message));
         }
-        let limit = match filter.limit.as_deref() {
-            None => DEFAULT_PAGE,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|n| (1..=MAX_PAGE).contains(n))
-                .ok_or_else(|| invalid("limit", format!("`limit` must be 1 to {MAX_PAGE}.")))?,
-        };
-        let seconds = |text: &Option<String>, param| match text.as_deref().map(str::parse::<u64>) {
-            None => Ok(None),
-            Some(Ok(at)) if at < 1 << 40 => Ok(Some(at * 1000)),
-            Some(_) => Err(invalid(param, "Times are unix seconds.".to_owned())),
-        };
-        let (from, to) = (seconds(&filter.from, "from")?, seconds(&filter.to, "to")?);
+        let limit = page_size(filter.limit.as_deref())?;
+        let from = unix_ms("from", filter.from.as_deref())?;
+        let to = unix_ms("to", filter.to.as_deref())?;
         let question = format!("audit {words:?} {from:?} {to:?}");
         let before = match filter.cursor.as_deref() {
             None => None,
             Some(text) => {
-                let place = cursor::open(self.settings, &question, text)?;
+                let place = paging::open(self.settings, &question, text)?;
                 let (at, id) = place.split_once(' ').unwrap_or_default();
                 Some((at.parse().unwrap_or_default(), id.to_owned()))
             }
@@ -155,7 +145,7 @@ impl<P: Ports> Admin<'_, P> {
         let last = data.last().filter(|_| more);
         let place = last.map(|event| format!("{} {}", event.at, event.id));
         Ok(AuditList {
-            next_cursor: place.map(|place| cursor::seal(self.settings, &question, &place)),
+            next_cursor: place.map(|place| paging::seal(self.settings, &question, &place)),
             data,
         })
     }

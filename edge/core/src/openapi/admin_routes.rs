@@ -298,5 +298,26 @@ fn hosts() -> Vec<Route> {
                 "too_many_hosts",
                 "fleet_unavailable",
             ]),
+        route("post", "/fleet/transcripts/find", "findTranscript", "Whether a transcript is kept")
+            .of("Hosts")
+            .says("For the inference service alone, signed as a heartbeat is; what is sought stands in `x-edge-claims`.")
+            .answers(
+                200,
+                "Its canonical form.",
+                vec![("application/json", Content::Plain(json!({"type": "object"})))],
+                &["X-Transcript-Id"],
+            )
+            .gives_nothing(204, "It is not there.")
+            .fails(&["invalid_signature", "database_unavailable"]),
+        route("post", "/fleet/transcripts/keep", "keepTranscript", "Keeps a transcript")
+            .of("Hosts")
+            .says("For the inference service alone. The body is the canonical form that `x-edge-claims` speaks of.")
+            .gives_nothing(204, "It is kept. The same again changes nothing.")
+            .fails(&[
+                "invalid_signature",
+                "invalid_body",
+                "file_too_large",
+                "database_unavailable",
+            ]),
     ]
 }

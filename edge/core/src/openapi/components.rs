@@ -230,6 +230,13 @@ fn headers() -> Value {
             "schema": {"type": "string", "enum": ["Bearer"]},
         },
         "X-Audio-Seconds": text("Length of the audio in seconds."),
+        "Content-Disposition": text("As which file it is to be stored (RFC 6266)."),
+        "X-Transcript-Id": text("Under which the transcript is kept, where that was asked."),
+        "X-Cache": {
+            "description": "There where the transcript was kept before and nothing was computed.",
+            "schema": {"type": "string", "enum": ["hit"]},
+        },
+        "Link": text("Where the kept transcript lies: `<url>; rel=\"canonical\"` (RFC 8288)."),
         "X-RateLimit-Limit-Requests": count("Most requests, of the limit that has least left."),
         "X-RateLimit-Remaining-Requests": count("Requests that are left of it."),
         "X-RateLimit-Reset-Requests": text("Until it is whole again: `1m12s`."),

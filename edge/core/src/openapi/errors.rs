@@ -21,7 +21,7 @@ const fn code(status: u16, code: &'static str, meaning: &'static str) -> ErrorCo
 }
 
 /// All of them, by status.
-pub const CODES: [ErrorCode; 53] = [
+pub const CODES: [ErrorCode; 55] = [
     code(
         400,
         "conflicting_api_keys",
@@ -136,6 +136,11 @@ pub const CODES: [ErrorCode; 53] = [
         "idempotency_key_reused",
         "The `Idempotency-Key` belongs to another request, or what that made has changed since.",
     ),
+    code(
+        409,
+        "too_many_links",
+        "So many links lead to the transcript.",
+    ),
     code(409, "plan_in_use", "Keys are on the plan."),
     code(
         413,
@@ -219,6 +224,11 @@ pub const CODES: [ErrorCode; 53] = [
         503,
         "model_unavailable",
         "The inference host can't load the model now.",
+    ),
+    code(
+        503,
+        "store_unavailable",
+        "The transcript could not be kept, as was asked.",
     ),
     code(
         503,

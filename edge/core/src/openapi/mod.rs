@@ -13,6 +13,7 @@ mod page;
 mod parameters;
 mod public_routes;
 mod route;
+mod transcript_routes;
 
 pub use errors::{CODES, ErrorCode};
 pub use route::{Key, Method, Route};
@@ -31,6 +32,7 @@ pub struct File {
 /// Every route of the edge, in the order in which it is shown.
 pub fn routes() -> Vec<Route> {
     let mut routes = public_routes::all();
+    routes.extend(transcript_routes::routes());
     routes.extend(admin_routes::all());
     routes
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use inference_api::render::ResponseFormat;
+
 use super::route::Parameter;
 use crate::admin::{DEFAULT_PAGE, MAX_PAGE};
 
@@ -51,6 +53,68 @@ pub(super) fn plan_name() -> Parameter {
 pub(super) fn owner_id() -> Parameter {
     let schema = json!({"type": "string", "pattern": OWNER});
     parameter("path", "owner", "External id of the owner.", schema)
+}
+
+pub(super) fn transcript_id() -> Parameter {
+    let schema = json!({"type": "string", "pattern": "^tr_[0-9A-Za-z]{20}$"});
+    parameter("path", "id", "The transcript's id.", schema)
+}
+
+pub(super) fn transcript_format() -> Parameter {
+    let formats: Vec<_> = ResponseFormat::ALL.iter().map(|f| f.as_str()).collect();
+    let schema = json!({"type": "string", "enum": formats});
+    let says =
+        "As the answer to the transcription would have been; without it, with what is known of it.";
+    parameter("query", "format", says, schema)
+}
+
+pub(super) fn token() -> Parameter {
+    let schema = json!({"type": "string", "pattern": "^[0-9A-Za-z]{32}$"});
+    parameter("path", "token", "The secret of the link.", schema)
+}
+
+pub(super) fn words() -> Parameter {
+    let schema =
+        json!({"type": "string", "minLength": 1, "maxLength": 200, "example": "rain \"in Spain\""});
+    parameter("query", "q", "Words that must be there.", schema)
+}
+
+pub(super) fn language() -> Parameter {
+    let schema = json!({"type": "string", "minLength": 2, "maxLength": 3, "example": "en"});
+    parameter(
+        "query",
+        "language",
+        "Only in this language (ISO 639-1).",
+        schema,
+    )
+}
+
+pub(super) fn kept_from() -> Parameter {
+    let says = "Unix seconds of the oldest.";
+    parameter("query", "from", says, unix_seconds(LATEST_AUDIT))
+}
+
+pub(super) fn kept_to() -> Parameter {
+    let says = "Unix seconds after the newest.";
+    parameter("query", "to", says, unix_seconds(LATEST_AUDIT))
+}
+
+const YES_OR_NO: [&str; 4] = ["true", "false", "1", "0"];
+
+pub(super) fn store() -> Parameter {
+    let schema = json!({"type": "string", "enum": YES_OR_NO});
+    let says = "Keeps the transcript, and answers from the one that is kept where the same was asked before. It needs the scope `transcripts:write`.";
+    parameter("query", "store", says, schema)
+}
+
+pub(super) fn x_store() -> Parameter {
+    let schema = json!({"type": "string", "enum": YES_OR_NO});
+    parameter(
+        "header",
+        "X-Store",
+        "The same as `store`, where a client can set no query.",
+        schema,
+    )
 }
 
 pub(super) fn model_id() -> Parameter {

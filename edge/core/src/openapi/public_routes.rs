@@ -16,7 +16,7 @@ const SERVICE: &str = "Service";
 pub(super) const VERIFICATION: &str = "Verification";
 
 /// What the edge and the inference host can answer to an upload beside what the check of the key does.
-const OF_UPLOAD: [&str; 25] = [
+const OF_UPLOAD: [&str; 26] = [
     "invalid_value",
     "missing_parameter",
     "duplicate_parameter",
@@ -36,6 +36,7 @@ const OF_UPLOAD: [&str; 25] = [
     "upstream_unavailable",
     "queue_full",
     "model_unavailable",
+    "store_unavailable",
     "shutting_down",
     "upstream_timeout",
     "deadline_exceeded",
@@ -135,7 +136,10 @@ pub(super) fn all() -> Vec<Route> {
 }
 
 fn audio(route: Route) -> Route {
-    let mut route = route.of(AUDIO).fails(&OF_UPLOAD);
+    let mut route = route
+        .of(AUDIO)
+        .takes(&[p::store, p::x_store])
+        .fails(&OF_UPLOAD);
     route.body = Some(Body {
         kind: "multipart/form-data",
         schema: Content::Plain(form()),
@@ -159,7 +163,8 @@ fn audio(route: Route) -> Route {
         ),
     ];
     let says = "The transcript, in the `response_format` that was asked for.";
-    route.answers(200, says, content, &["X-Audio-Seconds"])
+    let headers = &["X-Audio-Seconds", "X-Transcript-Id", "X-Cache", "Link"];
+    route.answers(200, says, content, headers)
 }
 
 /// The fields of the form. An unknown one is ignored, as OpenAI's API does.

@@ -65,6 +65,10 @@ pub(crate) struct PutPlanArgs {
     #[arg(long, value_name = "N")]
     pub(crate) permits_ahead: Option<u32>,
 
+    /// For how many days transcripts are kept that its keys ask to keep, 1 to 36,500 [default: for good]
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention_days: Option<u32>,
+
     /// People may choose it without an administrator
     #[arg(long)]
     pub(crate) self_service: bool,

@@ -41,6 +41,7 @@ fn put(args: PutPlanArgs, out: &mut impl Write) -> Result<(), Error> {
         models: args.models,
         cost: args.cost,
         permits_ahead: args.permits_ahead,
+        retention_days: args.retention_days,
         self_service: args.self_service,
         version: args.version,
     };
@@ -109,7 +110,16 @@ fn plan_table(plan: &Plan) -> String {
         ("models", plan.models.join(", ")),
         ("cost", plan.cost.to_string()),
         ("permits ahead", plan.permits_ahead.to_string()),
+        ("transcripts", retention(plan)),
         ("self-service", yes_or_no(plan.self_service).to_owned()),
         ("version", plan.version.to_string()),
     ])
+}
+
+fn retention(plan: &Plan) -> String {
+    match plan.retention_days {
+        None => "kept for good".to_owned(),
+        Some(1) => "kept for 1 day".to_owned(),
+        Some(days) => format!("kept for {days} days"),
+    }
 }

@@ -18,7 +18,7 @@ fn a_plan_is_put_shown_listed_and_deleted() {
         &server,
         "plan put pro --limit minute=600/1m --limit audio=100h-audio/month \
          --credits 100+50/week --scope transcribe --model base --cost 2 --permits-ahead 10 \
-         --self-service",
+         --retention-days 30 --self-service",
     );
     assert_eq!(put.code, 0, "{put:?}");
     let request = server.request();
@@ -33,6 +33,7 @@ fn a_plan_is_put_shown_listed_and_deleted() {
             ],
             "credits": {"balance": 100, "refill": {"amount": 50, "period": "week"}},
             "scopes": ["transcribe"], "models": ["base"], "cost": 2, "permits_ahead": 10,
+            "retention_days": 30,
             "self_service": true,
         })
     );
@@ -44,6 +45,7 @@ fn a_plan_is_put_shown_listed_and_deleted() {
         "credits        100+50/week",
         "scopes         transcribe",
         "permits ahead  10",
+        "transcripts    kept for 30 days",
         "self-service   yes",
         "version        1",
     ] {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+pub(super) use crate::html::escape;
+
 /// A string of the document; empty where there is none.
 pub(super) fn string(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
@@ -10,14 +12,6 @@ pub(super) fn string(value: &Value) -> &str {
 /// A list of the document; empty where there is none.
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// Text in which nothing is markup.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 /// One paragraph of the Markdown that doc comments are written in: only code has a meaning here.

@@ -1,17 +1,41 @@
-//! Cursors of listings: where the next page starts, and what was asked, signed. A cursor that was
-//! tampered with, or belongs to another question, is refused.
+//! Pages of listings: how long one is, and the cursor of the next.
+//!
+//! A cursor holds where the next page starts, signed together with what was asked. One that was tampered with, or
+//! belongs to another question, is refused.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
-use super::invalid;
 use crate::config::Settings;
-use crate::error::EdgeError;
+use crate::error::{EdgeError, invalid};
+
+/// Most entries of one page.
+pub const MAX_PAGE: u32 = 1_000;
+/// Entries of a page where nothing is said.
+pub const DEFAULT_PAGE: u32 = 100;
 
 const MAC_BYTES: usize = 16;
 /// Longest cursor that is read.
 const MAX_BYTES: usize = 4_096;
+
+/// Reads the parameter `limit`.
+pub(crate) fn page_size(limit: Option<&str>) -> Result<u32, EdgeError> {
+    let Some(text) = limit else {
+        return Ok(DEFAULT_PAGE);
+    };
+    let limit = text.parse().ok().filter(|n| (1..=MAX_PAGE).contains(n));
+    limit.ok_or_else(|| invalid("limit", format!("`limit` must be 1 to {MAX_PAGE}.")))
+}
+
+/// Reads a parameter that is a time in unix seconds; milliseconds.
+pub(crate) fn unix_ms(param: &'static str, text: Option<&str>) -> Result<Option<u64>, EdgeError> {
+    match text.map(str::parse::<u64>) {
+        None => Ok(None),
+        Some(Ok(at)) if at < 1 << 40 => Ok(Some(at * 1000)),
+        Some(_) => Err(invalid(param, "Times are unix seconds.".to_owned())),
+    }
+}
 
 fn mac(settings: &Settings, secret: usize, question: &str, place: &str) -> Option<[u8; MAC_BYTES]> {
     let secret = settings.signing_secrets.get(secret)?;
@@ -20,7 +44,7 @@ fn mac(settings: &Settings, secret: usize, question: &str, place: &str) -> Optio
 }
 
 /// Packs the place where the next page of the answer to `question` starts.
-pub(super) fn seal(settings: &Settings, question: &str, place: &str) -> String {
+pub(crate) fn seal(settings: &Settings, question: &str, place: &str) -> String {
     let mut bytes = mac(settings, 0, question, place)
         .unwrap_or_default()
         .to_vec();
@@ -29,7 +53,7 @@ pub(super) fn seal(settings: &Settings, question: &str, place: &str) -> String {
 }
 
 /// Reads what [`seal`] packed for the same question.
-pub(super) fn open(settings: &Settings, question: &str, cursor: &str) -> Result<String, EdgeError> {
+pub(crate) fn open(settings: &Settings, question: &str, cursor: &str) -> Result<String, EdgeError> {
     let bad = || invalid("cursor", "`cursor` is none of this listing.".to_owned());
     if cursor.len() > MAX_BYTES {
         return Err(bad());

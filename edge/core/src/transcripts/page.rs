@@ -1,0 +1,222 @@
+//! The page behind a permanent link: for reading and printing. It loads nothing and runs nothing, and works in
+//! every browser. Whatever people said or named is text here, never markup.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use inference_api::language::Language;
+use inference_api::transcript::Transcript;
+use sha2::{Digest as _, Sha256};
+
+use super::shown::Row;
+use crate::civil;
+use crate::error::EdgeError;
+use crate::html::escape;
+
+const STYLE: &str = include_str!("page.css");
+
+/// What may be downloaded: the label, and the value of `format`.
+const DOWNLOADS: [(&str, &str); 4] = [
+    ("Text", "text"),
+    ("Subtitles (SRT)", "srt"),
+    ("Subtitles (WebVTT)", "vtt"),
+    ("Everything (JSON)", "verbose_json"),
+];
+
+/// Headers of the pages, a line each. The policy lets nothing in but the page's own style (CSP Level 3), no search
+/// engine keeps it, and no copy outlives the link.
+pub fn headers() -> String {
+    let hash = STANDARD.encode(Sha256::digest(STYLE));
+    format!(
+        "cache-control: no-store\nx-robots-tag: noindex, nofollow\nx-content-type-options: nosniff\n\
+         referrer-policy: no-referrer\ncontent-security-policy: default-src 'none'; style-src 'sha256-{hash}'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+}
+
+/// The page of a transcript.
+///
+/// # Errors
+/// What is kept can't be read.
+pub fn page(row: &Row, token: &str) -> Result<String, EdgeError> {
+    let transcript = row.transcript()?;
+    let about = &row.about;
+    let name = about.name.as_deref().map(visible).unwrap_or_default();
+    let title = if name.is_empty() { "Transcript" } else { &name };
+    let title = escape(title);
+    let translated = about.task == "translate";
+    let spoken = capitalized(transcript.language.name());
+    let language = if translated {
+        format!("translated from {spoken} into English")
+    } else {
+        format!("in {spoken}")
+    };
+    let written = if translated {
+        Language::ENGLISH
+    } else {
+        transcript.language
+    };
+    let day = civil_day(about.created_at);
+    let length = clock(transcript.duration);
+    let mut body = format!(
+        "<header>\n<h1><bdi>{title}</bdi></h1>\n<p class=\"about\">{length} of speech, {language}, written down on \
+         <time datetime=\"{day}\">{day}</time> by {model}.</p>\n</header>\n\
+         <nav aria-label=\"Downloads\">Download\n<ul>\n",
+        model = escape(&about.model),
+    );
+    for (label, format) in DOWNLOADS {
+        let _ = writeln!(
+            body,
+            "<li><a href=\"/t/{token}?format={format}\" download>{label}</a></li>"
+        );
+    }
+    body += "</ul>\n</nav>\n";
+    let _ = writeln!(body, "<main lang=\"{}\">", written.code());
+    body += &segments(&transcript);
+    body += "</main>\n";
+    Ok(document(&title, &body))
+}
+
+/// The page where a link leads nowhere: it never did, or no longer does.
+pub fn missing_page() -> String {
+    let body = "<main>\n<h1>Nothing is here</h1>\n<p class=\"about\">This link was ended, has expired, or is \
+                incomplete. Ask whoever gave it to you for another one.</p>\n</main>\n";
+    document("Nothing is here", body)
+}
+
+fn document(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"robots\" content=\"noindex, nofollow\">\n<title>{title}</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n<div class=\"frame\">\n{body}</div>\n</body>\n</html>\n"
+    )
+}
+
+fn segments(transcript: &Transcript) -> String {
+    if transcript.segments.is_empty() {
+        return "<p class=\"empty\" lang=\"en\">Nothing is said in this recording.</p>\n"
+            .to_owned();
+    }
+    let mut list = "<ol class=\"segments\">\n".to_owned();
+    for segment in &transcript.segments {
+        let _ = writeln!(
+            list,
+            "<li><time>{}</time><p dir=\"auto\">{}</p></li>",
+            clock(segment.start),
+            escape(segment.text.trim()),
+        );
+    }
+    list += "</ol>\n";
+    list
+}
+
+fn capitalized(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// A name without what can't be seen: controls, and marks that turn the direction of what follows.
+fn visible(name: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    let name: String = name.chars().filter(|&c| !hidden(c)).collect();
+    name.trim().to_owned()
+}
+
+/// `1:02:03`, or `2:03` below an hour.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a non-negative number of seconds; `as` saturates"
+)]
+fn clock(seconds: f64) -> String {
+    let seconds = seconds as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// The day of a time in unix seconds, as ISO 8601 writes it.
+fn civil_day(at: u64) -> String {
+    let (year, month, day) = civil::date(at / 86_400);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{NOW, about, transcript};
+    use super::*;
+    use inference_api::render::canonical;
+
+    const TOKEN: &str = "abcdefghijklmnopqrstuvwxyzABCDEF";
+
+    fn of(name: Option<&str>, text: &str) -> String {
+        let mut transcript = transcript();
+        transcript.segments[0].text = text.to_owned();
+        let about = About {
+            name: name.map(str::to_owned),
+            ..about()
+        };
+        let row = Row {
+            about,
+            body: canonical(&transcript),
+        };
+        page(&row, TOKEN).unwrap()
+    }
+
+    use super::super::shown::About;
+
+    #[test]
+    fn the_page_says_what_was_said_when_and_where_to_get_it() {
+        let page = of(Some("talk.flac"), " Hello.");
+        for part in [
+            "<title>talk.flac</title>",
+            "<h1><bdi>talk.flac</bdi></h1>",
+            "0:01 of speech, in English",
+            "<main lang=\"en\">",
+            "<li><time>0:00</time><p dir=\"auto\">Hello.</p></li>",
+            "href=\"/t/abcdefghijklmnopqrstuvwxyzABCDEF?format=srt\"",
+            "content=\"noindex, nofollow\"",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(page.contains(&civil_day(NOW.seconds())));
+        assert!(of(None, "Hello.").contains("<h1><bdi>Transcript</bdi></h1>"));
+    }
+
+    #[test]
+    fn nothing_that_was_said_or_named_is_markup() {
+        for evil in [
+            "<script>alert(1)</script>",
+            "\"><img src=x onerror=alert(1)>",
+            "</title></style></main><svg onload=alert(1)>",
+            "&lt;b&gt;",
+        ] {
+            let page = of(Some(evil), evil);
+            assert_eq!(page.matches("<script").count(), 0, "{page}");
+            assert_eq!(page.matches("<img").count(), 0, "{page}");
+            assert_eq!(page.matches("<svg").count(), 0, "{page}");
+            assert_eq!(page.matches("</main>").count(), 1, "{page}");
+            assert!(page.contains(&escape(evil)), "{page}");
+        }
+        let turned = of(Some("a\u{202E}gpj.exe\n"), "Hello.");
+        assert!(turned.contains("<title>agpj.exe</title>"));
+        assert!(of(Some("\u{202E}"), "Hello.").contains("<title>Transcript</title>"));
+    }
+
+    #[test]
+    fn times_are_told_as_a_clock_does() {
+        for (seconds, told) in [(0.0, "0:00"), (62.9, "1:02"), (3_723.0, "1:02:03")] {
+            assert_eq!(clock(seconds), told);
+        }
+    }
+}

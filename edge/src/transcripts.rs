@@ -1,0 +1,208 @@
+//! `/v1/transcripts/…` for their owners, `/t/…` for whoever has a link, `/fleet/transcripts/…` for hosts.
+
+use std::rc::Rc;
+
+use edge_core::admin::MAX_BODY_BYTES;
+use edge_core::error::EdgeError;
+use edge_core::ports::Clock as _;
+use edge_core::transcripts::{
+    Sharing, Shown, TranscriptFilter, account_of, announced, brought, download, is_id, link_hash,
+    missing_page, next_page, page, page_headers, query, show, sought,
+};
+use inference_api::keeping::MAX_TRANSCRIPT_BYTES;
+use inference_api::render::ResponseFormat;
+use wasm_bindgen::JsValue;
+
+use crate::clock::RuntimeRng;
+use crate::deployment::{Deployment, KnownKey};
+use crate::glue::{self, Call, UrlSearchParams};
+use crate::ports::Runtime;
+use crate::router::{Parts, Route};
+use crate::{body, export, reply};
+
+/// What a host says of transcripts.
+#[derive(Clone, Copy)]
+pub(crate) enum Said {
+    /// It looks for one.
+    Find,
+    /// It brings one.
+    Keep,
+}
+
+/// Answers a host.
+pub(crate) fn of_host(call: &Call, deployment: &Rc<Deployment>, said: Said) -> JsValue {
+    let (asked, deployment) = (call.clone(), Rc::clone(deployment));
+    reply::promise(call, async move {
+        let runtime = Runtime { call: &asked };
+        let secrets = &deployment.settings.signing_secrets;
+        let statement = glue::statement(&asked);
+        let stated = statement.split_once('\n').unwrap_or_default();
+        let now = runtime.now();
+        match said {
+            Said::Find => {
+                let found = runtime.find(&sought(secrets, stated, now)?, now).await;
+                Ok(match found.map_err(EdgeError::DatabaseUnavailable)? {
+                    Some((id, body)) => reply::found(&asked, &id, &body),
+                    None => reply::empty(&asked, 204),
+                })
+            }
+            Said::Keep => {
+                let of = announced(secrets, stated, now)?;
+                let body = body::read(&asked, MAX_TRANSCRIPT_BYTES as usize).await?;
+                let done = runtime.keep(&brought(of, body, now)?).await;
+                done.map_err(EdgeError::DatabaseUnavailable)?;
+                Ok(reply::empty(&asked, 204))
+            }
+        }
+    })
+}
+
+/// A request about the transcripts of a key's account, kept while storage is waited for.
+struct Asked {
+    call: Call,
+    deployment: Rc<Deployment>,
+    account: String,
+    method: String,
+    content_type: String,
+    query: UrlSearchParams,
+    /// Under which callers reach this edge.
+    origin: String,
+    /// The key as it was presented.
+    credential: String,
+}
+
+/// Answers one of the account's keys, which may do what it asks for.
+pub(crate) fn of_owner(
+    call: &Call,
+    deployment: &Rc<Deployment>,
+    key: &KnownKey,
+    route: Route<'_>,
+    parts: &Parts<'_>,
+) -> JsValue {
+    let asked = Asked {
+        call: call.clone(),
+        deployment: Rc::clone(deployment),
+        account: account_of(&key.record),
+        method: parts.method.to_owned(),
+        content_type: parts.content_type.to_owned(),
+        query: UrlSearchParams::new(parts.query),
+        origin: deployment.settings.origin(parts.origin).to_owned(),
+        credential: format!("{}{}", parts.authorization, parts.api_key),
+    };
+    match route {
+        Route::TranscriptList => reply::promise(call, async move { asked.list().await }),
+        Route::Export => export::all(call, &asked.account),
+        Route::Share(id) => {
+            let id = id.to_owned();
+            reply::promise(call, async move { asked.share(&id).await })
+        }
+        Route::Transcript(id) => {
+            let id = id.to_owned();
+            reply::promise(call, async move { asked.one(&id).await })
+        }
+        _ => reply::error(call, &EdgeError::UnknownRoute),
+    }
+}
+
+fn missing() -> EdgeError {
+    EdgeError::NotFound("transcript")
+}
+
+fn known(id: &str) -> Result<(), EdgeError> {
+    if is_id(id) { Ok(()) } else { Err(missing()) }
+}
+
+impl Asked {
+    async fn list(&self) -> Result<JsValue, EdgeError> {
+        let runtime = Runtime { call: &self.call };
+        let settings = &self.deployment.settings;
+        let filter = TranscriptFilter {
+            q: self.query.get("q"),
+            language: self.query.get("language"),
+            from: self.query.get("from"),
+            to: self.query.get("to"),
+            limit: self.query.get("limit"),
+            cursor: self.query.get("cursor"),
+        };
+        let query = query(settings, &self.account, &filter, runtime.now())?;
+        let found = runtime.page(&query).await;
+        let found = found.map_err(EdgeError::DatabaseUnavailable)?;
+        let page = next_page(settings, &self.account, &filter, query.limit, found);
+        reply::object(&self.call, 200, &page)
+    }
+
+    /// Shows it, or deletes it.
+    async fn one(&self, id: &str) -> Result<JsValue, EdgeError> {
+        known(id)?;
+        let runtime = Runtime { call: &self.call };
+        if self.method == "DELETE" {
+            let was_there = runtime.delete(&self.account, id).await;
+            return self.done(was_there.map_err(EdgeError::DatabaseUnavailable)?);
+        }
+        let shown = Shown::of(self.query.get("format").as_deref())?;
+        let row = runtime.get(&self.account, id, runtime.now()).await;
+        let row = row.map_err(EdgeError::DatabaseUnavailable)?;
+        let body = show(row.ok_or_else(missing)?, shown)?;
+        Ok(reply::text(&self.call, shown.content_type(), &body, ""))
+    }
+
+    /// Makes a link to it, or ends all.
+    async fn share(&self, id: &str) -> Result<JsValue, EdgeError> {
+        known(id)?;
+        let runtime = Runtime { call: &self.call };
+        let now = runtime.now();
+        if self.method == "DELETE" {
+            let was_there = runtime.unshare(&self.account, id, now).await;
+            return self.done(was_there.map_err(EdgeError::DatabaseUnavailable)?);
+        }
+        let wish = body::optional_json(&self.call, &self.content_type, MAX_BODY_BYTES).await?;
+        let sharing = Sharing {
+            settings: &self.deployment.settings,
+            credential: &self.credential,
+            transcript: id,
+        };
+        let repeated = glue::header(&self.call, "idempotency-key");
+        let link = sharing.link(&wish, &repeated, now, &mut RuntimeRng)?;
+        let made = runtime.share(&self.account, id, &link, &self.origin, now);
+        reply::object(&self.call, 201, &made.await?)
+    }
+
+    fn done(&self, was_there: bool) -> Result<JsValue, EdgeError> {
+        if was_there {
+            Ok(reply::empty(&self.call, 204))
+        } else {
+            Err(missing())
+        }
+    }
+}
+
+/// The page that a link leads to, or the transcript as a file. Nobody is asked for a key.
+pub(crate) fn of_link(call: &Call, token: String, query: String) -> JsValue {
+    let asked = call.clone();
+    reply::promise(call, async move {
+        let runtime = Runtime { call: &asked };
+        let found = match link_hash(&token) {
+            Some(hash) => runtime.linked(&hash, runtime.now()).await,
+            None => Ok(None),
+        };
+        let Some(row) = found.map_err(EdgeError::DatabaseUnavailable)? else {
+            return Ok(reply::page(&asked, 404, &missing_page(), &page_headers()));
+        };
+        let query = UrlSearchParams::new(&query);
+        let Shown::As(format) = Shown::of(query.get("format").as_deref())? else {
+            let page = page(&row, &token)?;
+            return Ok(reply::page(&asked, 200, &page, &page_headers()));
+        };
+        let headers = file_headers(row.about.name.as_deref(), format);
+        let file = show(row, Shown::As(format))?;
+        Ok(reply::text(&asked, format.content_type(), &file, &headers))
+    })
+}
+
+fn file_headers(name: Option<&str>, format: ResponseFormat) -> String {
+    format!(
+        "{}\ncontent-disposition: {}",
+        page_headers(),
+        download(name, format)
+    )
+}
