@@ -1,5 +1,6 @@
 //! Behind `make bench`: measures what the README promises. Run by scripts/bench, which builds first.
 
+mod again;
 mod arrivals;
 mod client;
 mod clips;
@@ -112,6 +113,8 @@ enum Part {
     Endurance,
     /// Transcription beside faster-whisper and plain whisper.cpp.
     Peers,
+    /// A minute of speech that is sent a second time, where transcripts are kept.
+    Again,
     /// Kept transcripts among a hundred thousand: read, listed, searched.
     Library,
 }
@@ -203,6 +206,9 @@ async fn run(options: &Options) -> Report {
             model: &options.model,
         };
         report.add("peers", peers::run(&speech, &programs).await);
+    }
+    if wanted(Part::Again) {
+        report.add("again", again::run(&speech).await);
     }
     if wanted(Part::Library) {
         report.add(

@@ -24,10 +24,27 @@ impl Stack {
         arguments: &[&str],
         bindings: &[(&'static str, &str)],
     ) -> Result<Self, Error> {
+        let script = Script::built(settings.bundle);
+        Self::of(script, settings, states, arguments, bindings).await
+    }
+
+    /// The same, of a Worker that has its database and bucket.
+    pub(crate) async fn with_stores(settings: &Settings<'_>, states: usize) -> Result<Self, Error> {
+        let script = Script::with_stores(settings.bundle);
+        Self::of(script, settings, states, &[], &[]).await
+    }
+
+    async fn of(
+        script: Script,
+        settings: &Settings<'_>,
+        states: usize,
+        arguments: &[&str],
+        bindings: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
         let secret = random_secret()?;
         let service = Service::start(settings.inference, states, &secret, arguments).await?;
         let deployment = Deployment::new(&service.origin, &secret)?;
-        let mut worker = deployment.worker(Script::built(settings.bundle));
+        let mut worker = deployment.worker(script);
         for (name, value) in bindings {
             worker.bindings.insert(name, (*value).to_owned());
         }
