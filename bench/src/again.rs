@@ -40,6 +40,8 @@ pub(crate) async fn run(settings: &Settings<'_>) -> Result<Part, Error> {
         let recording = Recording::of(&speech, SECONDS + round, true, file)?;
         let headers = [
             ("authorization", stack.authorization.as_str()),
+            // Where the service asks for what is kept.
+            ("host", stack.workerd.authority.as_str()),
             form::CONTENT_TYPE,
         ];
         let load = Load::new(PATH, &headers, form::of(&recording.bytes))?;

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::error::Error;
 
-/// A request to `path` of whatever the connection leads to.
+/// A request to `path` of whatever the connection leads to. It goes to the host `localhost` if `headers` name none.
 pub(crate) fn request<B>(
     method: Method,
     path: &str,
@@ -24,7 +24,7 @@ pub(crate) fn request<B>(
     *request.method_mut() = method;
     *request.uri_mut() =
         Uri::try_from(path).map_err(|error| Error::Unexpected(format!("path {path}: {error}")))?;
-    for (name, value) in headers.iter().chain([&("host", "localhost")]) {
+    for (name, value) in [&("host", "localhost")].into_iter().chain(headers) {
         let value = HeaderValue::from_str(value)
             .map_err(|error| Error::Unexpected(format!("header {name}: {error}")))?;
         request
