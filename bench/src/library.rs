@@ -128,6 +128,9 @@ fn told(number: usize) -> (String, String) {
         model: "tiny.en".to_owned(),
         name: Some(format!("recording {number}.flac")),
         body: hex::encode(Sha256::digest(&body)),
+        once: None,
+        listed: true,
+        job: None,
     });
     (statement, body)
 }

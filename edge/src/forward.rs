@@ -128,6 +128,7 @@ fn send(
         deadline_ms: now.plus_ms(u64::from(timeout_ms)).0,
         render: Render::Client,
         keep,
+        job: None,
     }
     .encode();
     let signer = settings

@@ -96,6 +96,7 @@ impl Authenticator {
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
             render: Render::Client,
             keep: None,
+            job: None,
         }
     }
 }

@@ -70,6 +70,7 @@ pub(crate) fn claims() -> Claims {
         deadline_ms: u64::MAX,
         render: Render::Client,
         keep: None,
+        job: None,
     }
 }
 

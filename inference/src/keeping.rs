@@ -150,6 +150,8 @@ impl Keeping {
         let statement = encode(&Sought {
             likeness,
             until_ms: self.keep.until_ms,
+            once: None,
+            listed: self.keep.listed,
         });
         let (keeper, edge) = (Arc::clone(&self.keeper), self.keep.edge.clone());
         let asking = tokio::task::spawn_blocking(move || keeper.find(&edge, &statement)).await;
@@ -176,6 +178,9 @@ impl Keeping {
             model: self.model,
             name: self.name,
             body: hex::encode(Sha256::digest(body.as_bytes())),
+            once: None,
+            listed: keep.listed,
+            job: None,
         }));
         let mut tries = 1;
         loop {

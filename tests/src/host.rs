@@ -125,6 +125,9 @@ impl<'a> Host<'a> {
             model: "tiny.en".to_owned(),
             name: told.name.clone(),
             body: hex::encode(Sha256::digest(&body)),
+            once: None,
+            listed: true,
+            job: None,
         };
         self.tell(KEEP_PATH, &brought, body).await
     }
@@ -134,6 +137,8 @@ impl<'a> Host<'a> {
         let sought = Sought {
             likeness: told.likeness(),
             until_ms: told.until_ms,
+            once: None,
+            listed: true,
         };
         self.tell(FIND_PATH, &sought, String::new()).await
     }

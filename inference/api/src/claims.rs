@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::encoded::{self, Unreadable};
+use crate::job::Job;
 use crate::keeping::Keep;
 
 /// Longest encoded claims the service reads, in bytes. A key's model list is bounded far below it.
@@ -52,6 +53,9 @@ pub struct Claims {
     /// Whether, where and as whose the transcript is to be kept.
     #[serde(rename = "kep", default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
+    /// The job that the request is about.
+    #[serde(rename = "job", default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Job>,
 }
 
 fn default_priority() -> u8 {
@@ -105,6 +109,7 @@ mod tests {
             deadline_ms: 1_790_000_000_000,
             render: Render::Client,
             keep: None,
+            job: None,
         }
     }
 

@@ -33,6 +33,28 @@ pub struct Keep {
     /// From when on it is gone, in unix milliseconds; absent: it stays.
     #[serde(rename = "unt", default, skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
+    /// Whether it is one of the account's transcripts. If not, it only answers the same request again.
+    #[serde(rename = "lst", default = "yes")]
+    pub listed: bool,
+    /// By which the same request is known again (its `Idempotency-Key`, hashed with whose it is).
+    #[serde(rename = "one", default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// That a request has an `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Once {
+    /// [`Keep::once`].
+    #[serde(rename = "key")]
+    pub key: String,
+    /// SHA-256 of all that the answer depends on, in hex: what it is like, and the form that was asked for. Another one
+    /// under the same key is another request.
+    #[serde(rename = "req")]
+    pub request: String,
 }
 
 /// Two transcripts with the same of it are the same one.
@@ -58,6 +80,12 @@ pub struct Sought {
     /// One that is found stays until then, too, in unix milliseconds; absent: it stays.
     #[serde(rename = "unt", default, skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
+    /// For what answered the same request before; one of another request under the same key is a 409.
+    #[serde(rename = "one", default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<Once>,
+    /// Whether one of the account's transcripts will do.
+    #[serde(rename = "lst", default = "yes")]
+    pub listed: bool,
 }
 
 /// What a host brings; the canonical form is the body.
@@ -84,4 +112,13 @@ pub struct Brought {
     /// SHA-256 of the body, in hex: the signature is over the statement alone.
     #[serde(rename = "sum")]
     pub body: String,
+    /// The request that it answers, where the same may come again.
+    #[serde(rename = "one", default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<Once>,
+    /// Whether it is one of the account's transcripts.
+    #[serde(rename = "lst", default = "yes")]
+    pub listed: bool,
+    /// The job that it comes of.
+    #[serde(rename = "job", default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }

@@ -8,6 +8,7 @@ mod encoded;
 pub mod envelope;
 pub mod headers;
 pub mod heartbeat;
+pub mod job;
 pub mod keeping;
 pub mod language;
 pub mod load;

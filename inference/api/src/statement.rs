@@ -47,6 +47,8 @@ mod tests {
         survives(&Sought {
             likeness: likeness.clone(),
             until_ms: Some(1_790_000_000_000),
+            once: None,
+            listed: true,
         });
         survives(&Brought {
             id: "tr_1".into(),
@@ -56,6 +58,9 @@ mod tests {
             model: "tiny.en".into(),
             name: Some("a talk.flac".into()),
             body: "c".repeat(64),
+            once: None,
+            listed: true,
+            job: Some("job_1".into()),
         });
         survives(&Heartbeat {
             url: "https://gpu-1.example".into(),

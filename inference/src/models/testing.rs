@@ -220,5 +220,6 @@ pub(crate) fn claims(models: &[&str]) -> Claims {
         deadline_ms: 0,
         render: Render::Client,
         keep: None,
+        job: None,
     }
 }

@@ -59,7 +59,9 @@ fn statement<'a>(headers: &'a HeaderMap, path: &str) -> &'a str {
 }
 
 async fn find(State(store): Shared, headers: HeaderMap) -> Response {
-    let Sought { likeness, until_ms } = decode(statement(&headers, FIND_PATH)).unwrap();
+    let Sought {
+        likeness, until_ms, ..
+    } = decode(statement(&headers, FIND_PATH)).unwrap();
     assert_eq!(until_ms, Some(UNTIL_MS));
     let store = store.lock().unwrap();
     if store.is_deaf {
@@ -142,6 +144,8 @@ impl World {
             id: format!("tr_{}", self.sent),
             account: account.to_owned(),
             until_ms: Some(UNTIL_MS),
+            listed: true,
+            once: None,
         };
         self.send_claiming(keep, parts).await
     }
@@ -308,6 +312,8 @@ async fn no_other_address_than_an_edges_is_ever_called() {
             id: "tr_1".to_owned(),
             account: "owner:acme".to_owned(),
             until_ms: Some(UNTIL_MS),
+            listed: true,
+            once: None,
         };
         let answer = world.send_claiming(keep, &form(tone())).await;
         assert_eq!(answer.code(), "store_unavailable", "{edge}");

@@ -36,6 +36,7 @@ pub(crate) fn claims(id: &str) -> Claims {
         deadline_ms: (unix_seconds() + 60) * 1000,
         render: Render::Client,
         keep: None,
+        job: None,
     }
 }
 

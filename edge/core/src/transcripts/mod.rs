@@ -106,6 +106,8 @@ pub fn keep(
         id,
         account: account_of(record),
         until_ms: days.map(|days| now.plus_ms(days * DAY_MS).0),
+        listed: true,
+        once: None,
     })
 }
 

@@ -70,6 +70,9 @@ fn statement(body: &str) -> Brought {
         model: "tiny.en".into(),
         name: None,
         body: hex::encode(Sha256::digest(body)),
+        once: None,
+        listed: true,
+        job: None,
     }
 }
 
@@ -253,6 +256,8 @@ fn what_hosts_say_is_taken_where_either_secret_signed_it_for_this_purpose() {
     let sought_for = Sought {
         likeness: likeness(),
         until_ms: Some(NOW.0),
+        once: None,
+        listed: true,
     };
     let said_for = encode(&sought_for);
     for secret in secrets() {
