@@ -44,7 +44,12 @@ const mf = new Miniflare(
       durableObjects: {
         LIMITER: { className: "Limiter", useSQLite: true },
         ...(script.directory && { DIRECTORY: { className: "Directory", useSQLite: true } }),
+        ...(script.jobs && { JOBS: { className: "Jobs", useSQLite: true } }),
       },
+    }),
+    ...(script.jobs && {
+      queueProducers: { JOB_QUEUE: { queueName: "jobs" } },
+      queueConsumers: { jobs: { maxBatchSize: 10, maxBatchTimeout: 0 } },
     }),
     ...(script.stores && { d1Databases: { DB: "db" }, r2Buckets: { BUCKET: "bucket" } }),
     resourcePersistencePath: state,

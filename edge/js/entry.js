@@ -2,15 +2,19 @@
 // one synchronous call into wasm (edge/src/steps.rs). So nothing of a request lives in wasm memory while it
 // waits, and one whose caller leaves, whose promises then never settle, leaves nothing behind there.
 import { admitted, failed, forwarded, lookedUp, removeExpired, start } from "./index.js";
+import { jobEvents } from "./events.js";
 import { exported } from "./export.js";
 import { forward } from "./forward.js";
 import { findHost, keepListed, LOAD } from "./hosts.js";
+import { bury, consume } from "./job_queue.js";
 import { connect } from "./realtime.js";
 import { endOf, settle } from "./settle.js";
 import { endsOf } from "./ends.js";
+import { storeForm, uploadPart } from "./uploads.js";
 
 export { Directory } from "./directory.js";
 export { Fleet } from "./fleet.js";
+export { Jobs } from "./jobs.js";
 export { Limiter } from "./limiter.js";
 
 const INTERNAL =
@@ -23,6 +27,9 @@ const CONFIGURE = 3;
 const FORWARD = 4;
 const LOOK_UP_PLAN = 5;
 const CONNECT = 6;
+
+/** How the name of the queue ends that takes what can't be delivered (wrangler.toml). */
+const DEAD = "-dead";
 
 /** Oldest copy of a key's record that a location may answer from, in seconds: KV's least. */
 const CACHE_TTL = 30;
@@ -77,9 +84,23 @@ class Call {
     this.parts = parts(this);
   }
 
-  /** All transcripts of an account, as glue.js asks for them: it can import nothing. */
+  // What glue.js asks for, which can import nothing.
+
+  /** All transcripts of an account. */
   exported(page, account, now, folder) {
     return exported(this.env, page, account, now, folder);
+  }
+
+  uploadPart(account, id, number, length) {
+    return uploadPart(this, account, id, number, length);
+  }
+
+  storeForm(account, id, items, once) {
+    return storeForm(this, account, id, items, once);
+  }
+
+  jobEvents(account, id, view) {
+    return jobEvents(this.env, account, id, view);
   }
 }
 
@@ -89,7 +110,7 @@ function parts({ id, request }) {
   const head = `${id}\n${request.method}\n${request.url}\n${h.get("authorization") ?? ""}\n${h.get("x-api-key") ?? ""}`;
   return request.body === null
     ? head
-    : `${head}\n${h.get("content-type") ?? ""}\n${h.get("content-length") ?? ""}\n${h.get("x-store") ?? ""}`;
+    : `${head}\n${h.get("content-type") ?? ""}\n${h.get("content-length") ?? ""}\n${h.get("x-store") ?? ""}\n${h.get("prefer") ?? ""}`;
 }
 
 /** How long a refusal waits for the rest of an upload that nobody will read. */
@@ -208,6 +229,12 @@ export default {
         headers: { "content-type": "application/json", "x-request-id": call.id },
       });
     }
+  },
+
+  /** Messages about jobs, and those that failed again and again. */
+  async queue(batch, env, ctx) {
+    if (batch.queue.endsWith(DEAD)) await bury(batch);
+    else await consume(batch, env, ctx, (request) => new Call(request, env, ctx));
   },
 
   /** What the clock brings about, without a request. */

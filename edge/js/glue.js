@@ -170,6 +170,21 @@ export function exportAll(call, page, account, now, folder) {
   return respond(call, 200, body, "application/x-ndjson", 'content-disposition: attachment; filename="transcripts.ndjson"', "", "");
 }
 
+/** Brings a part of an upload to the bucket (uploads.js). */
+export function uploadPart(call, account, id, number, length) {
+  return call.uploadPart(account, id, number, length);
+}
+
+/** Keeps a form and makes its job (uploads.js). */
+export function storeForm(call, account, id, items, once) {
+  return call.storeForm(account, id, items, once);
+}
+
+/** The answer that streams the course of a job (events.js). */
+export function jobEvents(call, account, id, view) {
+  return respond(call, 200, call.jobEvents(account, id, view), "text/event-stream", "cache-control: no-store", "", "");
+}
+
 function setLimits(call, headers) {
   if (call.packed.length > 1) {
     // Code, wait, name and unit of the limit come before the values.

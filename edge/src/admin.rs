@@ -3,7 +3,9 @@
 
 use std::rc::Rc;
 
-use edge_core::admin::{Admin, AuditFilter, Idempotency, KeyFilter, MAX_BODY_BYTES, UsageFilter};
+use edge_core::admin::{
+    Admin, AuditFilter, Idempotency, JobFilter, KeyFilter, MAX_BODY_BYTES, UsageFilter,
+};
 use edge_core::admission::{Answer, Code};
 use edge_core::api_key::KeyHash;
 use edge_core::change::Actor;
@@ -150,6 +152,18 @@ async fn answer_to(
             may(AdminScope::Audit)?;
             only(method, "GET")?;
             reply::object(call, 200, &admin.audit(&audit_filter(&query)).await?)
+        }
+        ["admin", "jobs", rest @ ..] => {
+            may(AdminScope::Jobs)?;
+            match (rest, method) {
+                ([], "GET") => {
+                    reply::object(call, 200, &admin.dead_jobs(&job_filter(&query)).await?)
+                }
+                ([], _) => Err(EdgeError::MethodNotAllowed("GET")),
+                ([id, "retry"], "POST") => reply::object(call, 200, &admin.retry_job(id).await?),
+                ([_, "retry"], _) => Err(EdgeError::MethodNotAllowed("POST")),
+                _ => Err(EdgeError::UnknownRoute),
+            }
         }
         ["admin", "hosts"] => {
             may(AdminScope::Hosts)?;
@@ -389,6 +403,15 @@ fn usage_filter(query: &Query) -> UsageFilter {
         from: query.get("from"),
         to: query.get("to"),
         by: query.get("by"),
+    }
+}
+
+fn job_filter(query: &Query) -> JobFilter {
+    JobFilter {
+        state: query.get("state"),
+        owner: query.get("owner"),
+        limit: query.get("limit"),
+        cursor: query.get("cursor"),
     }
 }
 

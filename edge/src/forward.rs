@@ -46,18 +46,19 @@ pub(crate) fn prepare(
         let edge = deployment.settings.origin(Parts::read(&parts).origin);
         transcripts::keep(&key.record, &key.terms, edge, now, &mut RuntimeRng)
     });
-    let request = Request {
+    let claims = claims(call, deployment, key, scope, keep.transpose()?, now);
+    let outgoing = Outgoing {
         method: "POST",
         path,
-        query: String::new(),
-        scope,
-        keep: keep.transpose()?,
+        query: "",
+        claims: &claims,
+        timeout_ms: timeout_ms(deployment),
         model: || {
             let parts = call.parts();
             UrlSearchParams::new(Parts::read(&parts).query).get("model")
         },
     };
-    send(call, deployment, key, request, now)?;
+    send(call, deployment, &outgoing, now)?;
     if kept {
         glue::set_kept(call);
     }
@@ -77,60 +78,77 @@ pub(crate) fn prepare_session(
         let value = js_sys::encode_uri_component(&asked.get(name)?);
         Some(format!("{name}={value}", value = String::from(value)))
     });
-    let request = Request {
+    let outgoing = Outgoing {
         method: "GET",
         path: "/v1/realtime",
-        query: known.collect::<Vec<_>>().join("&"),
-        scope: Scope::Transcribe,
-        keep: None,
+        query: &known.collect::<Vec<_>>().join("&"),
+        claims: &claims(call, deployment, key, Scope::Transcribe, None, now),
+        timeout_ms: timeout_ms(deployment),
         model: || asked.get("model"),
     };
-    send(call, deployment, key, request, now)
+    send(call, deployment, &outgoing, now)
 }
 
-/// What goes to a host.
-struct Request<M> {
-    method: &'static str,
-    path: &'static str,
-    query: String,
-    scope: Scope,
-    keep: Option<Keep>,
-    /// The model that it names, as far as the edge can know: the form of an upload it does not read.
-    model: M,
+/// How long a request may take in all.
+fn timeout_ms(deployment: &Deployment) -> u32 {
+    let seconds = deployment.settings.request_timeout_seconds;
+    seconds.saturating_mul(1000)
 }
 
-/// Signs a request and chooses a host for it.
-fn send(
+/// What a host is told of a request for which somebody waits.
+fn claims(
     call: &Call,
     deployment: &Deployment,
     key: &KnownKey,
-    request: Request<impl FnOnce() -> Option<String>>,
+    scope: Scope,
+    keep: Option<Keep>,
     now: UnixMs,
-) -> Result<(), EdgeError> {
-    let Request {
-        method,
-        path,
-        query,
-        scope,
-        keep,
-        model,
-    } = request;
-    let settings = &deployment.settings;
-    let timeout_ms = settings.request_timeout_seconds.saturating_mul(1000);
-    let claims = Claims {
+) -> Claims {
+    Claims {
         request_id: call.id(),
         key_id: key.record.id.clone(),
         owner: key.record.owner.clone(),
         scopes: vec![scope.as_str().to_owned()],
         models: key.terms.models.clone(),
-        max_audio_seconds: Some(f64::from(settings.max_audio_seconds)),
+        max_audio_seconds: Some(f64::from(deployment.settings.max_audio_seconds)),
         priority: 5,
-        deadline_ms: now.plus_ms(u64::from(timeout_ms)).0,
+        deadline_ms: now.plus_ms(u64::from(timeout_ms(deployment))).0,
         render: Render::Client,
         keep,
         job: None,
     }
-    .encode();
+}
+
+/// What goes to a host.
+pub(crate) struct Outgoing<'a, M> {
+    pub method: &'static str,
+    pub path: &'a str,
+    /// Without its mark.
+    pub query: &'a str,
+    pub claims: &'a Claims,
+    pub timeout_ms: u32,
+    /// The model that it names, as far as the edge can know: the form of an upload it does not read.
+    pub model: M,
+}
+
+/// Signs a request and chooses a host for it.
+pub(crate) fn send(
+    call: &Call,
+    deployment: &Deployment,
+    outgoing: &Outgoing<'_, impl Fn() -> Option<String>>,
+    now: UnixMs,
+) -> Result<(), EdgeError> {
+    let Outgoing {
+        method,
+        path,
+        query,
+        claims,
+        timeout_ms,
+        model,
+    } = outgoing;
+    let models = &claims.models;
+    let claims = claims.encode();
+    let settings = &deployment.settings;
     let signer = settings
         .signing_secrets
         .first()
@@ -141,7 +159,7 @@ fn send(
     let is_open = upstreams.are_several() || deployment.settings.registration.is_on();
     let model = if is_open { model() } else { None };
     let wanted = if is_open {
-        wanted_models(model.as_deref(), &key.terms.models)
+        wanted_models(model.as_deref(), models)
     } else {
         Vec::new()
     };
@@ -153,15 +171,15 @@ fn send(
         None => return Err(EdgeError::UpstreamUnavailable),
     };
     if origin.is_empty() {
-        glue::set_outgoing(call, "", &claims, &signature, timeout_ms, host);
+        glue::set_outgoing(call, "", &claims, &signature, *timeout_ms, host);
     } else {
         let url = format!("{origin}{path}{mark}{query}");
-        glue::set_outgoing(call, &url, &claims, &signature, timeout_ms, host);
+        glue::set_outgoing(call, &url, &claims, &signature, *timeout_ms, host);
     }
     if is_open {
         let target = format!("{path}{mark}{query}");
         // A session can go to another host when this one fails.
-        let ask = ask && method == "POST";
+        let ask = ask && *method == "POST";
         glue::set_alternatives(call, &target, &wanted.join(" "), ask);
     }
     Ok(())

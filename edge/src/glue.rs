@@ -97,6 +97,12 @@ extern "C" {
     pub fn drop_upstream(call: &Call);
     #[wasm_bindgen(js_name = exportAll)]
     pub fn export_all(call: &Call, page: &str, account: &str, now: f64, folder: &str) -> JsValue;
+    #[wasm_bindgen(js_name = uploadPart)]
+    pub fn upload_part(call: &Call, account: &str, id: &str, number: f64, length: f64) -> JsValue;
+    #[wasm_bindgen(js_name = storeForm)]
+    pub fn store_form(call: &Call, account: &str, id: &str, items: &str, once: &str) -> JsValue;
+    #[wasm_bindgen(js_name = jobEvents)]
+    pub fn job_events(call: &Call, account: &str, id: &str, view: &str) -> JsValue;
     pub fn relay(call: &Call) -> JsValue;
     pub fn upgrade(call: &Call) -> JsValue;
     #[wasm_bindgen(js_name = readBody)]

@@ -31,7 +31,7 @@ fn text(value: &impl Serialize) -> Result<String, PortError> {
 
 impl Runtime<'_> {
     /// A method of an object; its text.
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         (port, binding): (&'static str, &str),
         name: &str,

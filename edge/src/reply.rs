@@ -44,6 +44,11 @@ pub(crate) fn json(call: &Call, status: u16, body: &str) -> JsValue {
     JSON.with(|json| glue::respond(call, status, &JsString::from(body), json, "", "", ""))
 }
 
+/// The same with headers, a line each.
+pub(crate) fn json_with(call: &Call, status: u16, body: &str, extra: &str) -> JsValue {
+    JSON.with(|json| glue::respond(call, status, &JsString::from(body), json, extra, "", ""))
+}
+
 /// The OpenAPI document; edge_core::openapi wrote it.
 pub(crate) fn document(call: &Call) -> JsValue {
     let body = JsString::from(include_str!("../openapi.json"));
@@ -112,8 +117,8 @@ pub(crate) fn empty(call: &Call, status: u16) -> JsValue {
 /// whether the key's origins are the right ones. The answer to the request itself says that.
 pub(crate) fn preflight(call: &Call) -> JsValue {
     glue::set_origin(call, &glue::header(call, "origin"));
-    let extra = "access-control-allow-methods: GET, POST, DELETE\n\
-        access-control-allow-headers: authorization, x-api-key, content-type, idempotency-key, x-store\n\
+    let extra = "access-control-allow-methods: GET, POST, PUT, DELETE\n\
+        access-control-allow-headers: authorization, x-api-key, content-type, idempotency-key, x-store, prefer\n\
         access-control-max-age: 86400";
     NONE.with(|none| glue::respond(call, 204, none, none, extra, "", ""))
 }

@@ -1,5 +1,6 @@
 //! From a request's parts to its route: a match on the path, no tables.
 
+use edge_core::jobs::prefers_async;
 use edge_core::scope::Scope;
 
 use crate::glue::{self, Call, static_strings};
@@ -24,6 +25,8 @@ pub(crate) struct Parts<'a> {
     pub content_length: &'a str,
     /// The header `x-store`.
     pub store: &'a str,
+    /// The header `prefer`.
+    pub prefer: &'a str,
     /// This request's id.
     pub request_id: &'a str,
 }
@@ -50,6 +53,7 @@ impl<'a> Parts<'a> {
             content_type: next(),
             content_length: next(),
             store: next(),
+            prefer: next(),
             request_id,
         }
     }
@@ -59,6 +63,8 @@ impl<'a> Parts<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Route<'a> {
     Audio(Scope),
+    /// The same, for which nobody waits.
+    AsyncAudio(Scope),
     /// A WebSocket.
     Realtime,
     Models,
@@ -80,6 +86,18 @@ pub(crate) enum Route<'a> {
     Share(&'a str),
     /// What a link leads to.
     Link(&'a str),
+    /// The caller's jobs.
+    Jobs,
+    /// Many at once.
+    JobBatch,
+    /// A job.
+    Job(&'a str),
+    /// Its course.
+    JobEvents(&'a str),
+    /// The caller's uploads.
+    Uploads,
+    /// An upload.
+    Upload(&'a str),
     /// What a host says of itself.
     Heartbeat,
     /// What a host says of transcripts.
@@ -110,15 +128,32 @@ static_strings! {
     SHARE = "share";
     LINK = "link";
     FLEET_TRANSCRIPTS = "fleet_transcripts";
+    JOBS = "jobs";
+    JOB_BATCH = "job_batch";
+    JOB = "job";
+    JOB_EVENTS = "job_events";
+    UPLOADS = "uploads";
+    UPLOAD = "upload";
+    ASYNC = "async";
     OTHER = "other";
 }
 
 impl<'a> Route<'a> {
-    /// The route of a path.
-    pub(crate) fn of(path: &'a str) -> Self {
+    /// The route of a request.
+    pub(crate) fn of(parts: &Parts<'a>) -> Self {
+        match Self::of_path(parts.path) {
+            Self::Audio(scope) if prefers_async(parts.prefer) => Self::AsyncAudio(scope),
+            route => route,
+        }
+    }
+
+    fn of_path(path: &'a str) -> Self {
         match path {
             "/v1/audio/transcriptions" => return Self::Audio(Scope::Transcribe),
             "/v1/audio/translations" => return Self::Audio(Scope::Translate),
+            "/v1/jobs" => return Self::Jobs,
+            "/v1/jobs/batch" => return Self::JobBatch,
+            "/v1/uploads" => return Self::Uploads,
             "/v1/models" => return Self::Models,
             "/v1/realtime" => return Self::Realtime,
             "/v1/usage" => return Self::Usage,
@@ -144,6 +179,16 @@ impl<'a> Route<'a> {
         if let Some(token) = below("/t/") {
             return Self::Link(token);
         }
+        if let Some(id) = below("/v1/uploads/") {
+            return Self::Upload(id);
+        }
+        if let Some(id) = below("/v1/jobs/") {
+            return match id.split_once('/') {
+                None => Self::Job(id),
+                Some((id, "events")) => Self::JobEvents(id),
+                Some(_) => Self::Unknown,
+            };
+        }
         match below("/v1/transcripts/").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
             Some((id, "")) if !path.ends_with('/') => Self::Transcript(id),
             Some((id, "share")) => Self::Share(id),
@@ -157,6 +202,13 @@ impl<'a> Route<'a> {
         matches!(
             self,
             Self::Audio(_)
+                | Self::AsyncAudio(_)
+                | Self::Jobs
+                | Self::JobBatch
+                | Self::Job(_)
+                | Self::JobEvents(_)
+                | Self::Uploads
+                | Self::Upload(_)
                 | Self::Models
                 | Self::Model(_)
                 | Self::Usage
@@ -167,11 +219,21 @@ impl<'a> Route<'a> {
         )
     }
 
-    /// The methods it has; empty where it judges them itself.
+    /// The methods it has, separated by `, `; empty where it judges them itself.
     pub(crate) const fn methods(self) -> &'static str {
         match self {
-            Self::Audio(_) | Self::Heartbeat | Self::Transcripts(_) => "POST",
+            Self::Audio(_)
+            | Self::AsyncAudio(_)
+            | Self::JobBatch
+            | Self::Uploads
+            | Self::Heartbeat
+            | Self::Transcripts(_) => "POST",
+            Self::Jobs => "GET, POST",
+            Self::Job(_) | Self::Transcript(_) => "GET, DELETE",
+            Self::Share(_) => "POST, DELETE",
+            Self::Upload(_) => "GET, PUT, DELETE",
             Self::Realtime
+            | Self::JobEvents(_)
             | Self::Models
             | Self::Model(_)
             | Self::Usage
@@ -182,6 +244,15 @@ impl<'a> Route<'a> {
             | Self::Export
             | Self::Link(_) => "GET",
             _ => "",
+        }
+    }
+
+    /// Whether asking costs nothing: somebody looks how things stand, or brings what was admitted before.
+    pub(crate) fn is_free(self, method: &str) -> bool {
+        match self {
+            Self::Usage | Self::JobEvents(_) | Self::Job(_) | Self::Upload(_) => true,
+            Self::Jobs => method == "GET",
+            _ => false,
         }
     }
 
@@ -211,6 +282,13 @@ impl<'a> Route<'a> {
             Self::Share(_) => &SHARE,
             Self::Link(_) => &LINK,
             Self::Transcripts(_) => &FLEET_TRANSCRIPTS,
+            Self::AsyncAudio(_) => &ASYNC,
+            Self::Jobs => &JOBS,
+            Self::JobBatch => &JOB_BATCH,
+            Self::Job(_) => &JOB,
+            Self::JobEvents(_) => &JOB_EVENTS,
+            Self::Uploads => &UPLOADS,
+            Self::Upload(_) => &UPLOAD,
             _ => &OTHER,
         }
         .with(|name| glue::set_route(call, name));

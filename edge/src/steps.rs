@@ -27,7 +27,7 @@ use crate::deployment::{Deployment, Errand, KnownKey, deployment};
 use crate::glue::{self, Call, UrlSearchParams};
 use crate::limiter_client::Word;
 use crate::router::{Parts, Route};
-use crate::{admin, forward, hosts, limiter_client, models, reply, transcripts};
+use crate::{admin, forward, hosts, jobs, limiter_client, models, reply, transcripts};
 
 /// How long a plan is kept in memory, in milliseconds: with KV's own spread, within a minute.
 const PLAN_MS: u64 = 30_000;
@@ -64,14 +64,14 @@ type Outcome = Result<Next, EdgeError>;
 pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
     let outcome = deployment(call).and_then(|deployment| {
         let parts = Parts::read(parts);
-        let mut route = Route::of(parts.path);
+        let mut route = Route::of(&parts);
         if parts.method == "OPTIONS" && deployment.settings.cors && route.is_public() {
             route = Route::Preflight;
         }
         route.announce(call);
         let now = unix_ms(now);
         let allowed = route.methods();
-        if !allowed.is_empty() && parts.method != allowed {
+        if !allowed.is_empty() && allowed.split(", ").all(|method| parts.method != method) {
             return Err(EdgeError::MethodNotAllowed(allowed));
         }
         match route {
@@ -91,13 +91,14 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
                 let (token, query) = (token.to_owned(), parts.query.to_owned());
                 Ok(Next::Done(transcripts::of_link(call, token, query)))
             }
-            Route::Transcript(_) if !matches!(parts.method, "GET" | "DELETE") => {
-                Err(EdgeError::MethodNotAllowed("GET, DELETE"))
-            }
-            Route::Share(_) if !matches!(parts.method, "POST" | "DELETE") => {
-                Err(EdgeError::MethodNotAllowed("POST, DELETE"))
-            }
             Route::Audio(_)
+            | Route::AsyncAudio(_)
+            | Route::Jobs
+            | Route::JobBatch
+            | Route::Job(_)
+            | Route::JobEvents(_)
+            | Route::Uploads
+            | Route::Upload(_)
             | Route::Realtime
             | Route::Models
             | Route::Model(_)
@@ -141,7 +142,7 @@ pub fn looked_up(call: &Call, record: Option<JsString>, plan: Option<String>, no
         };
         let known = known_key(text, record, plan.as_deref());
         deployment.keys.borrow_mut().keep(hash, known, now);
-        with_key(call, &deployment, &parts, Route::of(parts.path), now)
+        with_key(call, &deployment, &parts, Route::of(&parts), now)
     });
     settle(call, outcome)
 }
@@ -184,7 +185,7 @@ fn anew(
             Rc::new(known_key(call.record(), record, plan.as_deref()))
         }
     };
-    let route = Route::of(parts.path);
+    let route = Route::of(&parts);
     let upload = route.has_audio();
     match limiter_client::judge(call, &key, upload, letter, now)? {
         Word::Admitted => serve(call, deployment, &key, &parts, route, now),
@@ -218,6 +219,15 @@ fn serve(
             let answer = transcripts::of_owner(call, deployment, key, route, parts);
             Ok(Next::Done(answer))
         }
+        Route::AsyncAudio(_)
+        | Route::Jobs
+        | Route::JobBatch
+        | Route::Job(_)
+        | Route::JobEvents(_)
+        | Route::Uploads
+        | Route::Upload(_) => Ok(Next::Done(jobs::of_owner(
+            call, deployment, key, route, parts,
+        ))),
         Route::Audio(scope) => {
             let errand = Errand::Audio(scope, is_kept(parts)?);
             run(call, deployment, key, errand, now)
@@ -295,7 +305,7 @@ fn presented(
         hash.ok_or(EdgeError::InvalidKey)
     };
     match credential(parts.authorization, parts.api_key) {
-        Credential::Missing if matches!(Route::of(parts.path), Route::Realtime) => {
+        Credential::Missing if matches!(Route::of(parts), Route::Realtime) => {
             // A page in a browser can set no other header of a WebSocket.
             let protocols = glue::header(call, "sec-websocket-protocol");
             key_among(&protocols).map_or(Err(EdgeError::MissingKey), hash_of)
@@ -380,6 +390,13 @@ fn with_key(
     let (scope, upload) = match route {
         Route::Audio(scope) => (Some(scope), true),
         Route::Realtime => (Some(Scope::Transcribe), true),
+        Route::AsyncAudio(_)
+        | Route::Jobs
+        | Route::JobBatch
+        | Route::Job(_)
+        | Route::JobEvents(_)
+        | Route::Uploads
+        | Route::Upload(_) => (Some(Scope::Jobs), false),
         Route::TranscriptList | Route::Export => (Some(Scope::TranscriptsRead), false),
         Route::Transcript(_) if parts.method == "GET" => (Some(Scope::TranscriptsRead), false),
         Route::Transcript(_) | Route::Share(_) => (Some(Scope::TranscriptsWrite), false),
@@ -392,6 +409,7 @@ fn with_key(
         Route::Models => Some(Errand::Models),
         _ => None,
     };
+    let is_free = route.is_free(parts.method);
     let ticket = errand.map_or(0, |errand| {
         let mut on_the_way = deployment.on_the_way.borrow_mut();
         on_the_way.keep((Rc::clone(&key), errand))
@@ -404,9 +422,8 @@ fn with_key(
         call,
         &key.object_name,
         &key.text,
-        // Asking what was used costs nothing.
         match route {
-            Route::Usage => 0,
+            _ if is_free => 0,
             Route::Audio(_) | Route::Realtime => key.terms.cost,
             _ => 1,
         },
@@ -429,19 +446,17 @@ fn with_key(
         judge(call, &key, Some(Scope::TranscriptsWrite), now)?;
     }
     match route {
-        Route::Audio(_) => check_upload(deployment, parts)?,
+        Route::Audio(_) | Route::AsyncAudio(_) => check_upload(deployment, parts)?,
         Route::Realtime if !asks_for_websocket(&glue::header(call, "upgrade")) => {
             return Err(EdgeError::UpgradeRequired);
         }
         _ => {}
     }
-    // Asking what was used is never refused: it weighs nothing.
-    if !matches!(route, Route::Usage) {
+    // What weighs nothing is never refused.
+    if !is_free {
         limiter_client::remembered(call, &key, upload, now)?;
     }
-    if key.terms.permits_ahead > 0
-        && !matches!(route, Route::Usage)
-        && limiter_client::permitted(call, &key, upload, now)
+    if key.terms.permits_ahead > 0 && !is_free && limiter_client::permitted(call, &key, upload, now)
     {
         return serve(call, deployment, &key, parts, route, now);
     }

@@ -6,8 +6,8 @@ use edge_core::admin::MAX_BODY_BYTES;
 use edge_core::error::EdgeError;
 use edge_core::ports::Clock as _;
 use edge_core::transcripts::{
-    Sharing, Shown, TranscriptFilter, account_of, announced, brought, download, is_id, link_hash,
-    missing_page, next_page, page, page_headers, query, show, sought,
+    Sharing, Shown, TranscriptFilter, account_hash, account_of, announced, brought, download,
+    is_id, link_hash, missing_page, next_page, page, page_headers, query, show, sought,
 };
 use inference_api::keeping::MAX_TRANSCRIPT_BYTES;
 use inference_api::render::ResponseFormat;
@@ -48,13 +48,24 @@ pub(crate) fn of_host(call: &Call, deployment: &Rc<Deployment>, said: Said) -> J
             }
             Said::Keep => {
                 let of = announced(secrets, stated, now)?;
+                let (account, job) = (account_hash(&of.likeness.account), of.job.clone());
                 let body = body::read(&asked, MAX_TRANSCRIPT_BYTES as usize).await?;
                 let done = runtime.keep(&brought(of, body, now)?).await;
                 done.map_err(EdgeError::DatabaseUnavailable)?;
+                if let Some(job) = job {
+                    notice(&asked, &account, &job).await;
+                }
                 Ok(reply::empty(&asked, 204))
             }
         }
     })
+}
+
+/// Tells the object of a job that its transcript is there: it need not find out. Where it can't be told it does.
+async fn notice(call: &Call, account: &str, job: &str) {
+    let args = serde_json::json!([job]).to_string();
+    let told = glue::ask(call, "JOBS", account, "noticed", &args);
+    let _ = js_sys::futures::JsFuture::from(told).await;
 }
 
 /// A request about the transcripts of a key's account, kept while storage is waited for.

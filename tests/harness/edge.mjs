@@ -40,11 +40,19 @@ const worker = (index) => ({
   d1Databases: { DB: "db" },
   r2Buckets: { BUCKET: "bucket" },
   durableObjects: Object.fromEntries(
-    [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"], ["FLEET", "Fleet"]].map(([name, className]) => [
+    [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"], ["FLEET", "Fleet"], ["JOBS", "Jobs"]].map(([name, className]) => [
       name,
       { className, useSQLite: true, ...(index > 0 && { scriptName: "edge-0" }) },
     ]),
   ),
+  queueProducers: { JOB_QUEUE: { queueName: "jobs" } },
+  // One isolate takes the messages, as any other might.
+  ...(index === 0 && {
+    queueConsumers: {
+      jobs: { maxBatchSize: 10, maxBatchTimeout: 0, maxRetries: 20, deadLetterQueue: "jobs-dead" },
+      "jobs-dead": { maxBatchTimeout: 1 },
+    },
+  }),
   unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
 });
 

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use inference_api::job::Fetch;
 pub use inference_api::model::is_model_name;
 use inference_api::origin::is_origin;
 use inference_api::signature::Secret;
@@ -20,7 +21,7 @@ pub trait Lookup {
 }
 
 /// Every setting there is, with its default (`None`: it must be set). docs/operations.md explains each.
-pub const SETTINGS: [(&str, Option<&str>); 16] = [
+pub const SETTINGS: [(&str, Option<&str>); 22] = [
     ("INFERENCE_URLS", None),
     ("EDGE_SIGNING_SECRETS", None),
     ("ROOT_KEY_SHA256", None),
@@ -40,10 +41,19 @@ pub const SETTINGS: [(&str, Option<&str>); 16] = [
     ("LOG", Some("requests")),
     ("HOST_REGISTRATION", Some("off")),
     ("PUBLIC_URL", Some("")),
+    ("JOBS_AT_ONCE", Some("4")),
+    ("JOB_ATTEMPTS", Some("12")),
+    ("JOB_TIMEOUT_SECONDS", Some("43200")),
+    ("MAX_JOB_AUDIO_SECONDS", Some("86400")),
+    ("MAX_JOB_BYTES", Some("5368709120")),
+    ("FETCH_URLS", Some("off")),
 ];
 
 /// Largest upload that any deployment can allow: 100 MiB, the platform's own bound.
 pub const MAX_UPLOAD_BYTES: u64 = 100 * 1024 * 1024;
+
+/// Largest file of a job that any deployment can allow: 5 GiB, the platform's bound for one object in parts of ours.
+pub const MAX_JOB_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
 /// What is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +91,18 @@ pub struct Settings {
     pub max_audio_seconds: u32,
     /// How long a request may take in all, in seconds.
     pub request_timeout_seconds: u32,
+    /// How many jobs of an account are at the hosts at the same time.
+    pub jobs_at_once: u32,
+    /// How often a job is handed to a host before it is given up.
+    pub job_attempts: u32,
+    /// How long a host may take for a job, in seconds.
+    pub job_timeout_seconds: u32,
+    /// Longest audio of a job, in seconds.
+    pub max_job_audio_seconds: u32,
+    /// Largest file of a job, in bytes.
+    pub max_job_bytes: u64,
+    /// Which addresses that callers give are asked.
+    pub fetch: Fetch,
     /// Limits of a key that is made without any.
     pub default_limits: Vec<Limit>,
     /// Whether browsers are answered when they ask before a request (CORS). Which answers they may read is
@@ -143,6 +165,12 @@ impl Settings {
                 return wrong("HOST_REGISTRATION", "must be `off`, `on` or `development`");
             }
         };
+        let fetch = match text(lookup, "FETCH_URLS")?.as_str() {
+            "off" => Fetch::Off,
+            "public" => Fetch::Public,
+            "development" => Fetch::Development,
+            _ => return wrong("FETCH_URLS", "must be `off`, `public` or `development`"),
+        };
         Ok(Self {
             public_url: origin(&text(lookup, "PUBLIC_URL")?)?,
             cors,
@@ -159,6 +187,12 @@ impl Settings {
             max_upload_bytes: number(lookup, "MAX_UPLOAD_BYTES", MAX_UPLOAD_BYTES)?,
             max_audio_seconds: number(lookup, "MAX_AUDIO_SECONDS", 86_400)?,
             request_timeout_seconds: number(lookup, "REQUEST_TIMEOUT_SECONDS", 3_600)?,
+            jobs_at_once: number(lookup, "JOBS_AT_ONCE", 1_000)?,
+            job_attempts: number(lookup, "JOB_ATTEMPTS", 100)?,
+            job_timeout_seconds: number(lookup, "JOB_TIMEOUT_SECONDS", 86_400)?,
+            max_job_audio_seconds: number(lookup, "MAX_JOB_AUDIO_SECONDS", 7 * 86_400)?,
+            max_job_bytes: number(lookup, "MAX_JOB_BYTES", MAX_JOB_BYTES)?,
+            fetch,
             default_limits: default_limits(&text(lookup, "DEFAULT_LIMITS")?)?,
             log,
         })

@@ -62,6 +62,28 @@ pub enum EdgeError {
     TooManyLinks(u32),
     /// So many keys are on the plan.
     PlanInUse(usize),
+    /// A body without its length, where that must be known before it comes.
+    LengthRequired,
+    /// All parts of the upload are there.
+    UploadIsComplete,
+    /// Parts of the upload are missing.
+    UploadIsIncomplete,
+    /// A job that is not over needs the upload.
+    UploadIsNeeded,
+    /// The account has so many uploads.
+    TooManyUploads(u32),
+    /// So many jobs of the account wait.
+    TooManyJobs(u32),
+    /// The job is none that an administrator could try again.
+    JobIsNotDead,
+    /// This deployment asks no addresses that callers give.
+    UrlsSwitchedOff,
+    /// Such an address is not asked.
+    UrlNotAllowed,
+    /// The object of the account's jobs gave no answer.
+    JobsUnavailable(PortError),
+    /// What was to be kept could not be.
+    StoreUnavailable(PortError),
     /// A sliding rate is used up.
     RateLimited {
         /// The limit's name.
@@ -161,6 +183,8 @@ impl ErrorAnswer {
 
 /// Seconds after which a caller may try again when a part of the service is out.
 const OUTAGE_RETRY_SECONDS: u64 = 5;
+/// And when too many of his jobs wait.
+const JOBS_RETRY_SECONDS: u64 = 60;
 
 impl EdgeError {
     /// The answer for the caller.
@@ -301,6 +325,73 @@ impl EdgeError {
                 Invalid,
                 format!("Keys are on this plan: {keys}."),
             ),
+            Self::LengthRequired => (
+                411,
+                "length_required",
+                Invalid,
+                "Send the length of the body: `Content-Length`.".into(),
+            ),
+            Self::UploadIsComplete => (
+                409,
+                "upload_is_complete",
+                Invalid,
+                "All parts of this upload are there. Begin another one for another file.".into(),
+            ),
+            Self::UploadIsIncomplete => (
+                409,
+                "upload_is_incomplete",
+                Invalid,
+                "Parts of this upload are missing: send them first.".into(),
+            ),
+            Self::UploadIsNeeded => (
+                409,
+                "upload_is_needed",
+                Invalid,
+                "A job that is not over needs this upload.".into(),
+            ),
+            Self::TooManyUploads(most) => (
+                409,
+                "too_many_uploads",
+                Invalid,
+                format!("There are {most} uploads: delete some, or wait until their time is over."),
+            ),
+            Self::TooManyJobs(most) => (
+                429,
+                "too_many_jobs",
+                Rate,
+                format!("{most} jobs are not over yet."),
+            ),
+            Self::JobIsNotDead => (
+                409,
+                "job_is_not_dead",
+                Invalid,
+                "Only a job that was given up can be tried again.".into(),
+            ),
+            Self::UrlsSwitchedOff => (
+                403,
+                "urls_switched_off",
+                Invalid,
+                "This deployment asks no addresses: upload the file.".into(),
+            ),
+            Self::UrlNotAllowed => (
+                403,
+                "url_not_allowed",
+                Invalid,
+                "Such an address is not asked: it must be https://, without user and password, of the public internet."
+                    .into(),
+            ),
+            Self::JobsUnavailable(_) => (
+                503,
+                "jobs_unavailable",
+                Server,
+                "Jobs can't be read or made at present.".into(),
+            ),
+            Self::StoreUnavailable(_) => (
+                503,
+                "store_unavailable",
+                Server,
+                "What was to be kept can't be kept at present.".into(),
+            ),
             Self::RateLimited { limit, retry_after } => (
                 429,
                 "rate_limit_exceeded",
@@ -438,6 +529,8 @@ impl EdgeError {
             Self::LimiterUnavailable(error)
             | Self::KeyStoreUnavailable(error)
             | Self::DatabaseUnavailable(error)
+            | Self::JobsUnavailable(error)
+            | Self::StoreUnavailable(error)
             | Self::FleetUnavailable(error) => Some(error.to_string()),
             Self::UpstreamFailed(cause)
             | Self::InvalidSignature(cause)
@@ -458,7 +551,10 @@ impl EdgeError {
             | Self::KeyStoreUnavailable(_)
             | Self::TooManyHosts
             | Self::FleetUnavailable(_)
+            | Self::JobsUnavailable(_)
+            | Self::StoreUnavailable(_)
             | Self::UpstreamUnavailable => Some(OUTAGE_RETRY_SECONDS),
+            Self::TooManyJobs(_) => Some(JOBS_RETRY_SECONDS),
             _ => None,
         }
     }
@@ -497,6 +593,17 @@ impl EdgeError {
             Self::IdempotencyKeyReused,
             Self::TooManyLinks(1),
             Self::PlanInUse(1),
+            Self::LengthRequired,
+            Self::UploadIsComplete,
+            Self::UploadIsIncomplete,
+            Self::UploadIsNeeded,
+            Self::TooManyUploads(1),
+            Self::TooManyJobs(1),
+            Self::JobIsNotDead,
+            Self::UrlsSwitchedOff,
+            Self::UrlNotAllowed,
+            Self::JobsUnavailable(lost()),
+            Self::StoreUnavailable(lost()),
             Self::CreditsUsedUp { retry_after: 1 },
             Self::ConcurrencyLimited {
                 limit: String::new(),

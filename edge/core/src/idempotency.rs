@@ -38,6 +38,11 @@ impl Idempotency {
         }))
     }
 
+    /// SHA-256 of the body, in hex.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
     /// What a key that this request makes remembers of it: of item `index` of its body.
     pub(crate) fn made_by(&self, index: usize) -> String {
         format!("{}.{index}", self.body)
@@ -48,6 +53,14 @@ impl Idempotency {
         let text = format!("{}\n{}\n{}", actor.id, self.key, self.body);
         hex::encode(&Sha256::digest(text)[..16])
     }
+}
+
+/// By what a request of a key to a path is known again: its `Idempotency-Key` as nobody can read it.
+pub fn mark_of(key_id: &str, path: &str, idempotency: &Idempotency) -> String {
+    hex::encode(Sha256::digest(format!(
+        "{key_id}\n{path}\n{}",
+        idempotency.key
+    )))
 }
 
 /// Bytes derived from a seed: SHA-256 in counter mode. As hard to guess as the seed.

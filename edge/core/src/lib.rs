@@ -15,6 +15,7 @@ pub mod headers;
 pub mod heartbeat;
 mod html;
 pub mod idempotency;
+pub mod jobs;
 pub mod key_cache;
 pub mod key_record;
 pub mod key_state;

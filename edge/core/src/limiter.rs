@@ -183,6 +183,13 @@ impl LimiterState {
     /// Decides on a request, and charges it to every limit or to none.
     pub fn admit(&mut self, now: UnixMs, charge: Charge<'_>) -> Decision {
         let now = self.at(now);
+        if charge
+            .lease
+            .is_some_and(|begin| self.leases.get(begin.id).is_some())
+        {
+            // The same request again, whose answer was lost: charged once.
+            return Decision::Admitted;
+        }
         let refused = self.refusal(now, charge);
         if let Some((by, until)) = refused {
             self.usage.count(self.outcome(by), 1);

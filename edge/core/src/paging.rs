@@ -67,6 +67,56 @@ pub(crate) fn open(settings: &Settings, question: &str, cursor: &str) -> Result<
     good.then(|| place.to_owned()).ok_or_else(bad)
 }
 
+/// A page of rows that have numbers, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Only rows before this number.
+    pub before: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// After every number of a row: the largest that JavaScript counts to.
+const LAST: u64 = 1 << 53;
+
+/// The page that `limit` and `cursor` ask for, of the answer to `question`.
+///
+/// # Errors
+/// A parameter that is wrong.
+pub fn page_of(
+    settings: &Settings,
+    question: &str,
+    limit: Option<&str>,
+    cursor: Option<&str>,
+) -> Result<Page, EdgeError> {
+    let before = match cursor {
+        None => LAST,
+        Some(cursor) => open(settings, question, cursor)?
+            .parse()
+            .unwrap_or_default(),
+    };
+    Ok(Page {
+        before,
+        limit: page_size(limit)?,
+    })
+}
+
+impl Page {
+    /// The page's rows out of one more than it holds, each with its number, and the cursor of the next.
+    pub fn cut<T>(
+        &self,
+        settings: &Settings,
+        question: &str,
+        mut found: Vec<(u64, T)>,
+    ) -> (Vec<(u64, T)>, Option<String>) {
+        let more = found.len() > self.limit as usize;
+        found.truncate(self.limit as usize);
+        let last = found.last().filter(|_| more);
+        let next = last.map(|(number, _)| seal(settings, question, &number.to_string()));
+        (found, next)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

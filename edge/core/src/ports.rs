@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::api_key::KeyHash;
 use crate::change::{Actor, AuditEvent, Change, Unchanged};
+use crate::jobs::{DeadJob, JobView};
 use crate::key_record::KeyRecord;
 use crate::key_state::{Entry, KeyState};
 use crate::limit::Limit;
@@ -251,6 +252,46 @@ pub trait Database {
     async fn purge(&self, owner: &str, keys: &[String]) -> Result<(u64, u64), PortError>;
     /// Deletes all transcripts that are kept of an account; how many those were.
     async fn purge_transcripts(&self, account: &str) -> Result<u64, PortError>;
+}
+
+/// Which dead jobs are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeadQuery {
+    /// One owner's.
+    pub owner: Option<String>,
+    /// Only those before this number.
+    pub before: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// What became of a wish to try a dead job again.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Retried {
+    /// It waits for its turn again.
+    Job(Box<JobView>),
+    /// It is not dead.
+    NotDead,
+    /// There is none.
+    Missing,
+}
+
+/// The objects of accounts with their jobs and uploads, and the database's list of the dead.
+#[allow(async_fn_in_trait)]
+pub trait JobObjects {
+    /// Dead jobs, newest first, each with its number.
+    async fn dead_jobs(&self, query: &DeadQuery) -> Result<Vec<(u64, DeadJob)>, PortError>;
+    /// Name of the object that has a dead job.
+    async fn account_of_dead(&self, id: &str) -> Result<Option<String>, PortError>;
+    /// Tries one again; the object tells the audit.
+    async fn retry(
+        &self,
+        account: &str,
+        id: &str,
+        event: &AuditEvent,
+    ) -> Result<Retried, PortError>;
+    /// Deletes all jobs and uploads of an account; how many rows that was.
+    async fn purge_jobs(&self, account: &str) -> Result<u64, PortError>;
 }
 
 /// Name of the directory of a plan's keys.

@@ -78,6 +78,9 @@ pub enum AdminScope {
     /// Reading how the inference hosts fare.
     #[serde(rename = "admin:hosts")]
     Hosts,
+    /// Dead jobs.
+    #[serde(rename = "admin:jobs")]
+    Jobs,
     /// `POST /v1/keys/verify`.
     #[serde(rename = "admin:verify")]
     Verify,
@@ -85,7 +88,7 @@ pub enum AdminScope {
 
 impl AdminScope {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::All,
         Self::Keys,
         Self::Plans,
@@ -93,6 +96,7 @@ impl AdminScope {
         Self::Usage,
         Self::Audit,
         Self::Hosts,
+        Self::Jobs,
         Self::Verify,
     ];
 
@@ -106,6 +110,7 @@ impl AdminScope {
             Self::Usage => "admin:usage",
             Self::Audit => "admin:audit",
             Self::Hosts => "admin:hosts",
+            Self::Jobs => "admin:jobs",
             Self::Verify => "admin:verify",
         }
     }

@@ -9,14 +9,15 @@ use serde_json::Value;
 use crate::admission::{Code, pack, pack_bare};
 use crate::api_key::KeyHash;
 use crate::change::{Actor, AuditEvent, Change, Unchanged};
+use crate::jobs::{DeadJob, JobState, JobView};
 use crate::key_record::KeyRecord;
 use crate::key_state::{Entry, KeyState, id_entry, plan_entry};
 use crate::limit::{Limit, Period, Rule, Unit};
 use crate::limiter::{Charge, LimiterState};
 use crate::plan::Plan;
 use crate::ports::{
-    AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
-    KeyView, Page, PortError, Rng, RngError, UnixMs, UsageQuery,
+    AuditQuery, Changed, Claim, Clock, Database, DeadQuery, Directories, Entered, JobObjects,
+    KeyObjects, KeyStore, KeyView, Page, PortError, Retried, Rng, RngError, UnixMs, UsageQuery,
 };
 use crate::scope::Scope;
 use crate::usage::Rollup;
@@ -122,6 +123,8 @@ pub struct Memory {
     pub directories: RefCell<BTreeMap<String, Directory>>,
     /// Accounts of the transcripts that are kept.
     pub transcripts: RefCell<Vec<String>>,
+    /// Dead jobs, oldest first.
+    pub dead_jobs: RefCell<Vec<DeadJob>>,
     /// The audit.
     pub audit: RefCell<Vec<AuditEvent>>,
     /// Objects whose last change is not in KV yet.
@@ -544,6 +547,64 @@ impl Database for Memory {
             kept.retain(|of| of != account);
             (before - kept.len()) as u64
         })
+    }
+}
+
+impl JobObjects for Memory {
+    async fn dead_jobs(&self, query: &DeadQuery) -> Result<Vec<(u64, DeadJob)>, PortError> {
+        self.faults.run("database", || {
+            let dead = self.dead_jobs.borrow();
+            let numbered: Vec<(u64, &DeadJob)> = (1..).zip(dead.iter()).collect();
+            let asked = |(number, job): &(u64, &DeadJob)| {
+                *number < query.before && (query.owner.is_none() || query.owner == job.owner)
+            };
+            let page = numbered
+                .into_iter()
+                .rev()
+                .filter(asked)
+                .take(query.limit as usize);
+            page.map(|(number, job)| (number, job.clone())).collect()
+        })
+    }
+
+    async fn account_of_dead(&self, id: &str) -> Result<Option<String>, PortError> {
+        self.faults.run("database", || {
+            let dead = self.dead_jobs.borrow();
+            dead.iter().any(|job| job.id == id).then(String::new)
+        })
+    }
+
+    async fn retry(&self, _: &str, id: &str, event: &AuditEvent) -> Result<Retried, PortError> {
+        self.faults.run("jobs", || {
+            let mut dead = self.dead_jobs.borrow_mut();
+            let Some(at) = dead.iter().position(|job| job.id == id) else {
+                return Retried::Missing;
+            };
+            let job = dead.remove(at);
+            self.audit.borrow_mut().push(event.clone());
+            Retried::Job(Box::new(JobView {
+                id: job.id,
+                object: "job".to_owned(),
+                state: JobState::Queued,
+                progress: 0.0,
+                name: job.name,
+                model: None,
+                task: inference_api::transcript::Task::Transcribe,
+                attempts: 0,
+                created_at: job.created_at,
+                started_at: None,
+                ended_at: None,
+                transcript_id: None,
+                duration: None,
+                cached: false,
+                error: None,
+                metadata: None,
+            }))
+        })
+    }
+
+    async fn purge_jobs(&self, _: &str) -> Result<u64, PortError> {
+        self.faults.run("jobs", || 0)
     }
 }
 

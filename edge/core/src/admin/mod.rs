@@ -5,6 +5,7 @@
 mod bodies;
 mod checks;
 mod create;
+mod jobs;
 mod keys;
 mod minting;
 mod owners;
@@ -15,6 +16,7 @@ mod verify;
 pub use crate::idempotency::Idempotency;
 pub use crate::paging::{DEFAULT_PAGE, MAX_PAGE};
 pub use bodies::{CreateKey, CreateKeys, CreateRootKey, CreatedKey, ImportKey, ImportKeys, Made};
+pub use jobs::JobFilter;
 pub use keys::{CreditsLeft, KeyDetail, KeyFilter, KeyList, RotateKey, RotatedKey};
 pub use owners::{Limits, OwnerDetail, Purged};
 pub use plans::PlanList;
@@ -24,7 +26,7 @@ pub use verify::{Verification, VerifyKey};
 use crate::change::{Actor, Unchanged};
 use crate::config::Settings;
 use crate::error::{EdgeError, invalid, read};
-use crate::ports::{Clock, Database, Directories, KeyObjects, KeyStore, PortError};
+use crate::ports::{Clock, Database, Directories, JobObjects, KeyObjects, KeyStore, PortError};
 
 /// Longest body of an administrator's request, in bytes: a thousand keys of a kilobyte.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -32,9 +34,9 @@ pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 const AT_ONCE: usize = 50;
 
 /// What administration works on.
-pub trait Ports: KeyStore + KeyObjects + Directories + Database + Clock {}
+pub trait Ports: KeyStore + KeyObjects + Directories + Database + JobObjects + Clock {}
 
-impl<T: KeyStore + KeyObjects + Directories + Database + Clock> Ports for T {}
+impl<T: KeyStore + KeyObjects + Directories + Database + JobObjects + Clock> Ports for T {}
 
 /// An administrator's request at work.
 pub struct Admin<'a, P> {

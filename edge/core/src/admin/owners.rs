@@ -119,6 +119,9 @@ impl<P: Ports> Admin<'_, P> {
         let rows = Database::purge(self.ports, owner, &keys).await;
         (purged.usage_rows, purged.audit_rows) = rows.map_err(EdgeError::DatabaseUnavailable)?;
         let account = account_of_owner(owner);
+        // Before the transcripts: what hosts were hearing is ended.
+        let rows = self.ports.purge_jobs(&account).await;
+        purged.object_rows += rows.map_err(EdgeError::JobsUnavailable)?;
         let transcripts = self.ports.purge_transcripts(&account).await;
         purged.transcripts = transcripts.map_err(EdgeError::DatabaseUnavailable)?;
         Ok(purged)
