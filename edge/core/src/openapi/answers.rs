@@ -4,6 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::jobs::JobView;
+
 /// The Worker is up.
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub(super) struct Health {
@@ -129,6 +131,22 @@ pub(super) struct TokenLogprob {
     logprob: f64,
     /// The token's bytes.
     bytes: Vec<u8>,
+}
+
+/// What was made of a batch.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct JobBatch {
+    /// One for each job that was asked for, in their order.
+    data: Vec<JobOrError>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum JobOrError {
+    /// It was made.
+    Job(JobView),
+    /// As in the envelope of every error.
+    Error(serde_json::Map<String, serde_json::Value>),
 }
 
 /// The `data` of a server-sent event of a streamed transcript.

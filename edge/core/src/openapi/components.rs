@@ -231,6 +231,8 @@ fn headers() -> Value {
         },
         "X-Audio-Seconds": text("Length of the audio in seconds."),
         "Content-Disposition": text("As which file it is to be stored (RFC 6266)."),
+        "Location": text("Where the job is to be asked after."),
+        "Preference-Applied": text("`respond-async` where that was asked."),
         "X-Transcript-Id": text("Under which the transcript is kept, where that was asked."),
         "X-Cache": {
             "description": "There where the transcript was kept before and nothing was computed.",

@@ -13,9 +13,14 @@ const ABOUT: &str = "Speech to text, in the form of OpenAI's audio API, behind k
     its `code` is stable.";
 
 /// The groups in the order in which they are shown.
-const GROUPS: [(&str, &str); 12] = [
+const GROUPS: [(&str, &str); 14] = [
     ("Audio", "Speech to text."),
     ("Transcripts", "What was kept, with `store`."),
+    ("Jobs", "Transcriptions for which nobody waits."),
+    (
+        "Uploads",
+        "Files that come before their jobs, in parts where they are large.",
+    ),
     ("Models", "What a key may use."),
     ("Usage", "What a key has used."),
     (
@@ -102,7 +107,7 @@ fn parameter(parameter: &Parameter) -> Value {
         "description": parameter.says,
         "schema": parameter.schema,
     });
-    if parameter.place == "path" {
+    if parameter.required {
         object["required"] = json!(true);
     }
     object

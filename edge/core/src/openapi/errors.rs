@@ -21,7 +21,7 @@ const fn code(status: u16, code: &'static str, meaning: &'static str) -> ErrorCo
 }
 
 /// All of them, by status.
-pub const CODES: [ErrorCode; 55] = [
+pub const CODES: [ErrorCode; 65] = [
     code(
         400,
         "conflicting_api_keys",
@@ -105,6 +105,16 @@ pub const CODES: [ErrorCode; 55] = [
         "The key is good, and may not use this model.",
     ),
     code(
+        403,
+        "urls_switched_off",
+        "The deployment asks no addresses.",
+    ),
+    code(
+        403,
+        "url_not_allowed",
+        "Such an address is not asked: it must be of the public internet, over HTTPS.",
+    ),
+    code(
         404,
         "not_found",
         "There is no such object, or no such route.",
@@ -143,6 +153,28 @@ pub const CODES: [ErrorCode; 55] = [
     ),
     code(409, "plan_in_use", "Keys are on the plan."),
     code(
+        409,
+        "upload_is_complete",
+        "All parts of the upload are there.",
+    ),
+    code(
+        409,
+        "upload_is_incomplete",
+        "Parts of the upload are missing.",
+    ),
+    code(
+        409,
+        "upload_is_needed",
+        "A job that is not over needs the upload.",
+    ),
+    code(409, "too_many_uploads", "The account has so many uploads."),
+    code(
+        409,
+        "job_is_not_dead",
+        "Only a job that was given up can be tried again.",
+    ),
+    code(411, "length_required", "The body came without its length."),
+    code(
         413,
         "file_too_large",
         "The body is larger than the deployment allows.",
@@ -178,6 +210,7 @@ pub const CODES: [ErrorCode; 55] = [
         "concurrency_limit_exceeded",
         "Too many requests of the key are under way.",
     ),
+    code(429, "too_many_jobs", "So many jobs are not over yet."),
     code(
         500,
         "misconfigured",
@@ -200,6 +233,11 @@ pub const CODES: [ErrorCode; 55] = [
         "The store of keys gave no answer.",
     ),
     code(503, "database_unavailable", "The database gave no answer."),
+    code(
+        503,
+        "jobs_unavailable",
+        "Jobs can't be read or made at present.",
+    ),
     code(
         503,
         "fleet_unavailable",

@@ -9,6 +9,7 @@ mod answers;
 mod components;
 mod document;
 mod errors;
+mod job_routes;
 mod page;
 mod parameters;
 mod public_routes;
@@ -33,6 +34,7 @@ pub struct File {
 pub fn routes() -> Vec<Route> {
     let mut routes = public_routes::all();
     routes.extend(transcript_routes::routes());
+    routes.extend(job_routes::routes());
     routes.extend(admin_routes::all());
     routes
 }

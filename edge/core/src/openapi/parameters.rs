@@ -6,6 +6,7 @@ use inference_api::render::ResponseFormat;
 
 use super::route::Parameter;
 use crate::admin::{DEFAULT_PAGE, MAX_PAGE};
+use crate::jobs::{JobState, MAX_PARTS};
 
 /// What a plan's name, and a limit's, is made of.
 pub(super) const SHORT_NAME: &str = "^[a-z0-9_-]{1,32}$";
@@ -23,6 +24,7 @@ fn parameter(
         name,
         says,
         schema,
+        required: place == "path",
     }
 }
 
@@ -58,6 +60,41 @@ pub(super) fn owner_id() -> Parameter {
 pub(super) fn transcript_id() -> Parameter {
     let schema = json!({"type": "string", "pattern": "^tr_[0-9A-Za-z]{20}$"});
     parameter("path", "id", "The transcript's id.", schema)
+}
+
+pub(super) fn job_id() -> Parameter {
+    let schema = json!({"type": "string", "pattern": "^job_[0-9A-Za-z]{20}$"});
+    parameter("path", "id", "The job's id.", schema)
+}
+
+pub(super) fn job_state() -> Parameter {
+    let states = JobState::ALL.map(JobState::as_str);
+    let schema = json!({"type": "string", "enum": states});
+    parameter("query", "state", "Only those in this state.", schema)
+}
+
+pub(super) fn dead() -> Parameter {
+    let schema = json!({"type": "string", "enum": ["dead"]});
+    Parameter {
+        required: true,
+        ..parameter("query", "state", "Only the dead are listed.", schema)
+    }
+}
+
+pub(super) fn upload_id() -> Parameter {
+    let schema = json!({"type": "string", "pattern": "^up_[0-9A-Za-z]{20}$"});
+    parameter("path", "id", "The upload's id.", schema)
+}
+
+pub(super) fn part() -> Parameter {
+    let schema = json!({"type": "integer", "minimum": 1, "maximum": MAX_PARTS, "default": 1});
+    parameter("query", "part", "The number of the part.", schema)
+}
+
+pub(super) fn prefer() -> Parameter {
+    let schema = json!({"type": "string", "maxLength": 255, "example": "respond-async"});
+    let says = "`respond-async`: the answer is a job (RFC 7240). It needs the scope `jobs`.";
+    parameter("header", "Prefer", says, schema)
 }
 
 pub(super) fn transcript_format() -> Parameter {

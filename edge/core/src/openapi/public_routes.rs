@@ -6,6 +6,7 @@ use super::answers::{Health, Model, ModelList, Transcription, VerboseTranscripti
 use super::parameters as p;
 use super::route::{Body, Content, Key, Route, route};
 use crate::admin::{Verification, VerifyKey};
+use crate::jobs::JobView;
 use crate::scope::{AdminScope, Scope};
 use crate::usage_report::UsageReport;
 
@@ -138,8 +139,14 @@ pub(super) fn all() -> Vec<Route> {
 fn audio(route: Route) -> Route {
     let mut route = route
         .of(AUDIO)
-        .takes(&[p::store, p::x_store])
-        .fails(&OF_UPLOAD);
+        .takes(&[p::store, p::x_store, p::prefer])
+        .gives_at::<JobView>(
+            202,
+            "With `Prefer: respond-async`: the job.",
+            &["Location", "Preference-Applied"],
+        )
+        .fails(&OF_UPLOAD)
+        .fails(&["length_required", "too_many_jobs", "jobs_unavailable"]);
     route.body = Some(Body {
         kind: "multipart/form-data",
         schema: Content::Plain(form()),

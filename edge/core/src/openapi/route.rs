@@ -52,6 +52,7 @@ pub(super) struct Parameter {
     pub name: &'static str,
     pub says: &'static str,
     pub schema: Value,
+    pub required: bool,
 }
 
 /// An answer that is no error.
@@ -212,6 +213,17 @@ impl Route {
             Content::Of(SchemaGenerator::subschema_for::<T>),
         )];
         self.answers(status, says, content, &[])
+    }
+
+    /// The same with these headers.
+    pub(super) fn gives_at<T: JsonSchema>(
+        self,
+        status: u16,
+        says: &'static str,
+        headers: &'static [&'static str],
+    ) -> Self {
+        let schema = Content::Of(SchemaGenerator::subschema_for::<T>);
+        self.answers(status, says, vec![("application/json", schema)], headers)
     }
 
     /// Answers without a body.
