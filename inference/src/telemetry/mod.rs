@@ -16,7 +16,7 @@ mod refusal;
 mod traces;
 
 pub(crate) use memory::{forget_peak, peak_bytes, resident_bytes};
-pub(crate) use metrics::{Gauged, Metrics};
+pub(crate) use metrics::{Gauged, JobOutcome, Metrics};
 pub(crate) use record::{Meter, Record};
 pub(crate) use traces::{PieceSpans, SPANS};
 
