@@ -14,6 +14,7 @@ use inference_api::statement::decode;
 use inference_api::transcript::Transcript;
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::signing::unix_seconds;
@@ -28,6 +29,8 @@ pub(crate) struct Store {
     pub(crate) failures: usize,
     pub(crate) calls: usize,
     pub(crate) is_deaf: bool,
+    /// How many it has.
+    count: watch::Sender<usize>,
 }
 
 /// Until when the edge wants them kept.
@@ -94,6 +97,7 @@ async fn keep(State(store): Shared, headers: HeaderMap, body: String) -> StatusC
     }
     store.kept.retain(|(kept, _)| kept.id != brought.id);
     store.kept.push((brought, body));
+    store.count.send_replace(store.kept.len());
     StatusCode::NO_CONTENT
 }
 
@@ -110,6 +114,12 @@ impl Edge {
             axum::serve(listener, router).await.unwrap();
         });
         Self { url, store, task }
+    }
+
+    /// Waits until it has so many.
+    pub(crate) async fn until_kept(&self, count: usize) {
+        let mut counted = self.store.lock().unwrap().count.subscribe();
+        counted.wait_for(|kept| *kept >= count).await.unwrap();
     }
 
     pub(crate) fn kept(&self) -> Vec<(Brought, Transcript)> {

@@ -1,7 +1,7 @@
 //! Whom the service serves: requests of an edge that shares its secret, for what the claims allow.
 
 use hyper::Request;
-use inference_api::claims::Claims;
+use inference_api::claims::{Claims, Render};
 use inference_api::headers::{EDGE_CLAIMS, EDGE_REQUEST_ID, EDGE_SIGNATURE};
 use inference_api::signature::Secret;
 

@@ -108,12 +108,12 @@ impl World {
     pub(crate) async fn post_as(
         &self,
         id: &str,
-        parts: &[Part],
+        parts: impl AsRef<[Part]>,
         change: impl FnOnce(&mut Job),
     ) -> Answer {
         let mut claims = self.claims(id);
         change(claims.job.as_mut().unwrap());
-        self.post_claiming(id, &claims, parts).await
+        self.post_claiming(id, &claims, parts.as_ref()).await
     }
 
     pub(crate) async fn post(&self, id: &str, parts: &[Part]) -> Answer {
