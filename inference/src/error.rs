@@ -360,7 +360,6 @@ impl Error {
     }
 
     /// A file could not be written.
-    #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
     pub(crate) fn spooling(cause: std::io::Error) -> Self {
         use std::io::ErrorKind;
         match cause.kind() {

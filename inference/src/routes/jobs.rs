@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use inference_api::claims::Claims;
-use inference_api::job::{self, Report};
+use inference_api::job::{self, Fetch, Report};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
@@ -20,7 +20,7 @@ use crate::form::{Asked, Form};
 use crate::jobs::{self, Job, Place, Taken};
 use crate::service::Service;
 use crate::spool::free_bytes;
-use crate::telemetry::{Record, SPANS};
+use crate::telemetry::{JOB, Record, SPANS};
 use crate::upload::{self, Incoming};
 
 /// `GET`: how it stands.
@@ -51,7 +51,7 @@ pub(super) async fn begin(service: Arc<Service>, request: Request) -> Response {
         .extensions
         .get::<RequestId>()
         .map_or_else(String::new, |id| id.as_str().to_owned());
-    let mut record = Record::new(Arc::clone(&service.metrics), id, "job", &parts.headers);
+    let mut record = Record::new(Arc::clone(&service.metrics), id, JOB, &parts.headers);
     let span = record.span();
     let taken = take(&service, &parts, &incoming, &mut record)
         .instrument(span)
@@ -118,7 +118,7 @@ async fn take(
     // What is stored must be able to become any format later.
     asked.options.words = true;
     asked.stream = false;
-    check_source(&form)?;
+    check_source(&form, about.fetch)?;
     let report = place.report();
     let job = Job {
         request_id: record.request_id.clone(),
@@ -178,11 +178,11 @@ fn ended(service: &Service, place: &Place) -> Result<Report, Error> {
     service.jobs.report(place.id()).ok_or(Error::ShuttingDown)
 }
 
-/// A file, or where it is.
-fn check_source(form: &Form) -> Result<(), Error> {
+/// A file, or where it is. Where nothing is fetched an address is a field like any other that is not known.
+fn check_source(form: &Form, fetch: Fetch) -> Result<(), Error> {
     match (&form.file, form.url()) {
         (None, None) => Err(Error::MissingParameter { param: "file" }),
-        (Some(_), Some(_)) => Err(Error::InvalidValue {
+        (Some(_), Some(_)) if fetch != Fetch::Off => Err(Error::InvalidValue {
             param: "url",
             problem: "the form has a file already".to_owned(),
         }),

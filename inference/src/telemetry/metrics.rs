@@ -49,7 +49,8 @@ struct Gauges {
 pub(super) struct Counted<'a> {
     pub(super) status: u16,
     pub(super) code: &'a str,
-    pub(super) took: Duration,
+    /// None where nobody waited for more than that it was taken on.
+    pub(super) took: Option<Duration>,
     /// Of its body.
     pub(super) bytes: u64,
     pub(super) measured: Measured,
@@ -226,7 +227,9 @@ impl Metrics {
         if let Some(refusal) = Refusal::of(request.code, &measured) {
             self.refused.with_label_values(&[refusal.as_str()]).inc();
         }
-        self.latency.observe(request.took.as_secs_f64());
+        if let Some(took) = request.took {
+            self.latency.observe(took.as_secs_f64());
+        }
         self.upload_bytes.inc_by(request.bytes);
         self.measure(&measured);
     }

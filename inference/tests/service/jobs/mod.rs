@@ -50,6 +50,8 @@ async fn a_job_is_taken_on_heard_and_kept_before_it_has_succeeded() {
     assert_eq!(report(&world.get("job_1").await).state, State::Running);
     assert!(world.edge.kept().is_empty());
     world.gate.open();
+    let kept = world.edge.until_kept(1);
+    timeout(GUARD, kept).await.expect("kept in time");
     let over = world.over("job_1").await;
     assert_eq!(over.state, State::Succeeded, "{over:?}");
     assert!((over.progress - 1.0).abs() < 1e-9);

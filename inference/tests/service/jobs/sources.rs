@@ -1,7 +1,7 @@
 //! Where the file of a job comes from, and what it may be.
 
 use hyper::Method;
-use inference_api::job::{Fetch, PATH, State};
+use inference_api::job::{Fetch, Job, PATH, State};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -22,7 +22,7 @@ async fn a_file_with_another_hash_than_the_declared_one_is_not_heard() {
         (400, "upload_mismatch".to_owned())
     );
     let odd = world.post_as("job_2", form(tone()), |job| {
-        job.sha256 = Some("x".to_owned())
+        job.sha256 = Some("x".to_owned());
     });
     odd.await;
     assert_eq!(
@@ -209,11 +209,14 @@ async fn a_form_has_a_file_or_an_address() {
     let neither = world.post("job_1", &[field("model", "whisper-1")]).await;
     assert_eq!(neither.code(), "missing_parameter");
     let url = field("url", "https://audio.example/a.wav");
-    let both = world
-        .post("job_1", &[form(tone()), vec![url]].concat())
-        .await;
-    assert_eq!(both.code(), "invalid_value");
-    assert_eq!(both.param().as_deref(), Some("url"));
+    let both = [form(tone()), vec![url]].concat();
+    let fetching = |job: &mut Job| job.fetch = Fetch::Public;
+    let refused = world.post_as("job_1", &both, fetching).await;
+    assert_eq!(refused.code(), "invalid_value");
+    assert_eq!(refused.param().as_deref(), Some("url"));
+    // Where nothing is fetched it is no field.
+    world.post("job_1", &both).await;
+    assert_eq!(world.over("job_1").await.state, State::Succeeded);
 }
 
 #[tokio::test]
