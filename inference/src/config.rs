@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub use crate::models::{Alias, AliasError};
+pub use jobs::JobFlags;
 pub use models::ModelFlags;
 pub use values::{FitContext, Secrets};
 
@@ -15,6 +16,7 @@ use crate::bench::BenchArgs;
 use crate::doctor::DoctorArgs;
 use values::{LONGEST_PIECE, interval, origin, piece, seconds, seconds_or_none};
 
+mod jobs;
 mod models;
 mod values;
 
@@ -137,6 +139,10 @@ pub struct Config {
     /// Longest audio, in seconds. It is decoded and transcribed piece by piece: its length takes no memory.
     #[arg(long = "max-audio-seconds", env = "INFERENCE_MAX_AUDIO_SECONDS", value_name = "SECONDS", default_value = "7200", value_parser = seconds, help_heading = "Bounds of a request")]
     pub max_audio: Duration,
+
+    /// What is done for those who do not wait for it.
+    #[command(flatten)]
+    pub jobs: JobFlags,
 
     /// Folder for uploads larger than 1 MiB; the system's temporary folder if not given. The files
     /// have no name there and vanish with the request.

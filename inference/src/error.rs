@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use inference_api::address::Refusal;
 use inference_api::envelope::{Envelope, ErrorType};
 use inference_audio::AudioError;
 
@@ -108,6 +109,24 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// The file of a job is not the one that its sender declared.
+    #[error("The file's SHA-256 is not the one that was declared.")]
+    UploadMismatch,
+    /// The address of a job's file is none that may be asked.
+    #[error("The address is not fetched: {0}.")]
+    UrlNotAllowed(Refusal),
+    /// Nothing can be had from the address.
+    #[error("The file can't be fetched from its address: {problem}.")]
+    UrlUnreachable {
+        /// What is wrong.
+        problem: String,
+    },
+    /// The address answers too slowly.
+    #[error("The file could not be fetched from its address in time.")]
+    UrlTimeout,
+    /// The `Idempotency-Key` came before, with another request.
+    #[error("The idempotency key was used for another request.")]
+    IdempotencyKeyReused,
     /// An event of a realtime session that can't be understood, or not now.
     #[error("The event is wrong: {problem}.")]
     InvalidEvent {
@@ -124,6 +143,12 @@ pub enum Error {
     #[error("The service is at capacity.")]
     QueueFull {
         /// When a permit is likely to be free.
+        retry_after: Duration,
+    },
+    /// There is no room for the file until others are done.
+    #[error("The service has no room for the file now.")]
+    StorageFull {
+        /// When there is likely to be some.
         retry_after: Duration,
     },
     /// The model exists, but is not in memory and can't be loaded now: its file is broken, or others are in use.
@@ -188,10 +213,12 @@ const fn server(code: &'static str, status: StatusCode) -> Kind {
 const RETRY_AFTER_SHUTDOWN: Duration = Duration::from_secs(2);
 /// And to one whose edge does not take what it is to keep.
 const RETRY_AFTER_STORE: Duration = Duration::from_secs(5);
+/// And to one whose disk is full.
+const RETRY_AFTER_STORAGE: Duration = Duration::from_secs(30);
 
 impl Error {
     /// Every code and its status, for the documentation.
-    pub const ALL_CODES: [(&'static str, u16); 27] = [
+    pub const ALL_CODES: [(&'static str, u16); 33] = [
         ("invalid_signature", 401),
         ("replayed_request", 401),
         ("insufficient_scope", 403),
@@ -210,10 +237,16 @@ impl Error {
         ("audio_too_long", 413),
         ("unsupported_audio", 400),
         ("invalid_audio", 400),
+        ("upload_mismatch", 400),
+        ("url_not_allowed", 403),
+        ("url_unreachable", 400),
+        ("url_timeout", 400),
+        ("idempotency_key_reused", 409),
         ("invalid_event", 400),
         ("upgrade_required", 426),
         ("request_timeout", 408),
         ("queue_full", 503),
+        ("storage_full", 503),
         ("model_unavailable", 503),
         ("store_unavailable", 503),
         ("shutting_down", 503),
@@ -248,10 +281,16 @@ impl Error {
             Self::AudioTooLong { .. } => caller("audio_too_long", StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedAudio { .. } => caller("unsupported_audio", StatusCode::BAD_REQUEST),
             Self::InvalidAudio { .. } => caller("invalid_audio", StatusCode::BAD_REQUEST),
+            Self::UploadMismatch => caller("upload_mismatch", StatusCode::BAD_REQUEST),
+            Self::UrlNotAllowed(_) => caller("url_not_allowed", StatusCode::FORBIDDEN),
+            Self::UrlUnreachable { .. } => caller("url_unreachable", StatusCode::BAD_REQUEST),
+            Self::UrlTimeout => caller("url_timeout", StatusCode::BAD_REQUEST),
+            Self::IdempotencyKeyReused => caller("idempotency_key_reused", StatusCode::CONFLICT),
             Self::InvalidEvent { .. } => caller("invalid_event", StatusCode::BAD_REQUEST),
             Self::UpgradeRequired => caller("upgrade_required", StatusCode::UPGRADE_REQUIRED),
             Self::RequestTimeout => caller("request_timeout", StatusCode::REQUEST_TIMEOUT),
             Self::QueueFull { .. } => server("queue_full", StatusCode::SERVICE_UNAVAILABLE),
+            Self::StorageFull { .. } => server("storage_full", StatusCode::SERVICE_UNAVAILABLE),
             Self::ModelUnavailable { .. } => {
                 server("model_unavailable", StatusCode::SERVICE_UNAVAILABLE)
             }
@@ -277,7 +316,9 @@ impl Error {
             | Self::FileTooLarge { .. }
             | Self::AudioTooLong { .. }
             | Self::UnsupportedAudio { .. }
-            | Self::InvalidAudio { .. } => Some("file"),
+            | Self::InvalidAudio { .. }
+            | Self::UploadMismatch => Some("file"),
+            Self::UrlNotAllowed(_) | Self::UrlUnreachable { .. } | Self::UrlTimeout => Some("url"),
             _ => None,
         }
     }
@@ -285,9 +326,9 @@ impl Error {
     /// When the same request may be sent again.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::QueueFull { retry_after } | Self::ModelUnavailable { retry_after, .. } => {
-                Some(*retry_after)
-            }
+            Self::QueueFull { retry_after }
+            | Self::StorageFull { retry_after }
+            | Self::ModelUnavailable { retry_after, .. } => Some(*retry_after),
             Self::StoreUnavailable { .. } => Some(RETRY_AFTER_STORE),
             Self::ShuttingDown => Some(RETRY_AFTER_SHUTDOWN),
             _ => None,
@@ -309,6 +350,22 @@ impl Error {
     pub fn envelope(&self) -> Envelope {
         let kind = self.kind();
         Envelope::new(self.to_string(), kind.r#type, self.param(), kind.code)
+    }
+
+    /// There is no room for a file.
+    pub(crate) const fn storage_full() -> Self {
+        Self::StorageFull {
+            retry_after: RETRY_AFTER_STORAGE,
+        }
+    }
+
+    /// A file could not be written.
+    pub(crate) fn spooling(cause: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match cause.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::storage_full(),
+            _ => Self::internal(cause),
+        }
     }
 
     /// An error of the service itself.

@@ -61,7 +61,9 @@ const STREAM: FieldRule = once("stream", 16);
 const INCLUDE: FieldRule = list("include[]");
 const CHUNKING: FieldRule = once("chunking_strategy", 1024);
 
-static RULES: [FieldRule; 11] = [
+const URL: FieldRule = once("url", 4096);
+
+static RULES: [FieldRule; 12] = [
     MODEL,
     LANGUAGE,
     PROMPT,
@@ -73,6 +75,7 @@ static RULES: [FieldRule; 11] = [
     STREAM,
     INCLUDE,
     CHUNKING,
+    URL,
 ];
 
 fn rule(name: &str) -> Option<&'static FieldRule> {
@@ -103,6 +106,16 @@ impl Form {
         )
     }
 
+    /// The file, which must be there and have something in it.
+    pub(crate) fn take_file(&mut self) -> Result<Spooled, Error> {
+        let file = self.file.take();
+        let file = file.ok_or(Error::MissingParameter { param: "file" })?;
+        if self.file_bytes == 0 {
+            return Err(Error::EmptyFile);
+        }
+        Ok(file)
+    }
+
     /// Keeps a known field's value.
     pub(crate) fn set(&mut self, name: &str, value: Vec<u8>) -> Result<(), Error> {
         let Some(rule) = rule(name) else {
@@ -114,6 +127,11 @@ impl Form {
         let value = String::from_utf8(value).map_err(|_| invalid(rule, "it is not UTF-8"))?;
         self.values.push((rule, value));
         Ok(())
+    }
+
+    /// Where the file is to be fetched from, which of all requests jobs alone may say.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.get(&URL)
     }
 
     /// The field's value; an empty one counts as not given.

@@ -105,7 +105,7 @@ pub fn form(input: &[u8]) {
         let boundary = upload::check_headers(&headers, &bounds)?;
         let incoming = Incoming::new(Body::from_stream(stream::iter(pieces)));
         let upload = Admission::new(1).upload();
-        let form = upload::read(&incoming, boundary, &bounds, &upload, true).await?;
+        let form = upload::read(&incoming, boundary, &bounds, Some(&upload), true).await?;
         assert!(form.file_bytes <= MAX_FILE_BYTES);
         for task in [Task::Transcribe, Task::Translate] {
             let choose = |name: &str| registry().choose(name, &claims());

@@ -1,15 +1,20 @@
 //! Transcripts that are kept: looked for before anything is decoded, and brought to the edge before they are told.
 //!
 //! What is the same for the edge is the same file, the same model and the same wishes as to words and times; the form
-//! of the answer is none of them, for it can be made of what is kept.
+//! of the answer is none of them, for it can be made of what is kept. A request that comes again under its
+//! `Idempotency-Key` is the same in the form of its answer, too.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::http::{HeaderMap, HeaderValue};
 use inference_api::claims::Claims;
-use inference_api::headers::{EDGE_CLAIMS, EDGE_SIGNATURE, TRANSCRIPT_ID};
+use inference_api::headers::{
+    CACHE, EDGE_CLAIMS, EDGE_SIGNATURE, IDEMPOTENT, IDEMPOTENT_REPLAYED, TRANSCRIPT_ID,
+};
 use inference_api::keeping::{
-    Brought, FIND_PATH, KEEP_PATH, Keep, Likeness, MAX_NAME_CHARS, MAX_TRANSCRIPT_BYTES, Sought,
+    Brought, FIND_PATH, KEEP_PATH, Keep, Likeness, MAX_NAME_CHARS, MAX_TRANSCRIPT_BYTES, Once,
+    Sought,
 };
 use inference_api::origin::{is_https, is_loopback, is_origin};
 use inference_api::render::canonical;
@@ -26,10 +31,28 @@ use crate::form::{Asked, Form};
 
 /// Longest wait for the edge's answer to one call.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a transcript is brought before it is given up, and the pause after the first failure; each is twice the
-/// one before.
-const TRIES: u32 = 4;
+/// The pause after the first failure to bring a transcript; each is twice the one before, up to the longest.
 const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long it is tried to bring a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// For somebody who waits: a moment.
+    Waiting,
+    /// For a job: what an edge that restarts takes, or its database.
+    Job,
+}
+
+impl Patience {
+    /// Most tries; those of a job take about five minutes.
+    const fn tries(self) -> u32 {
+        match self {
+            Self::Waiting => 4,
+            Self::Job => 17,
+        }
+    }
+}
 
 /// Speaks with the edge about transcripts.
 pub(crate) struct Keeper {
@@ -42,15 +65,28 @@ pub(crate) struct Keeping {
     keeper: Arc<Keeper>,
     keep: Keep,
     likeness: Likeness,
+    /// What it answers, where the same may be asked again.
+    once: Option<Once>,
     key_id: String,
     model: String,
     name: Option<String>,
+    job: Option<String>,
 }
 
 /// One that was kept before.
 pub(crate) struct Found {
     pub(crate) id: String,
+    /// Whether it answered the same request.
+    pub(crate) is_repeated: bool,
     pub(crate) transcript: Transcript,
+}
+
+/// What the edge says to a question.
+enum Said {
+    Found(Box<Found>),
+    Nothing,
+    /// Another request had the same key.
+    OtherRequest,
 }
 
 impl Keeper {
@@ -83,17 +119,24 @@ impl Keeper {
             // The form is hashed whenever the claims ask to keep.
             Error::internal("a file that is to be kept was not hashed")
         })?;
+        let likeness = Likeness {
+            account: keep.account.clone(),
+            audio: hex::encode(audio),
+            parameters: parameters(model, asked),
+        };
+        let once = keep.once.clone().map(|key| Once {
+            key,
+            request: request(&likeness, asked),
+        });
         Ok(Keeping {
             keeper: Arc::clone(self),
             keep: keep.clone(),
-            likeness: Likeness {
-                account: keep.account.clone(),
-                audio: hex::encode(audio),
-                parameters: parameters(model, asked),
-            },
+            likeness,
+            once,
             key_id: claims.key_id.clone(),
             model: model.to_owned(),
             name: form.file_name.as_deref().and_then(presentable),
+            job: claims.job.as_ref().map(|job| job.id.clone()),
         })
     }
 
@@ -117,21 +160,28 @@ impl Keeper {
             .map_err(|error| error.to_string())
     }
 
-    fn find(&self, edge: &str, statement: &str) -> Result<Option<Found>, String> {
+    fn find(&self, edge: &str, statement: &str) -> Result<Said, String> {
         let mut answer = self.post(edge, FIND_PATH, statement, "")?;
         match answer.status().as_u16() {
-            204 => return Ok(None),
+            204 => return Ok(Said::Nothing),
+            409 => return Ok(Said::OtherRequest),
             200 => {}
             status => return Err(format!("status {status}")),
         }
-        let id = answer.headers().get(TRANSCRIPT_ID);
-        let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
-        let id = id.to_owned();
+        let header = |name: &str| {
+            let value = answer.headers().get(name).and_then(|v| v.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let (id, is_repeated) = (header(TRANSCRIPT_ID), header(IDEMPOTENT) == "hit");
         let body = answer.body_mut().with_config();
         let text = body.limit(u64::from(MAX_TRANSCRIPT_BYTES)).read_to_string();
         let text = text.map_err(|error| error.to_string())?;
         let transcript = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        Ok(Some(Found { id, transcript }))
+        Ok(Said::Found(Box::new(Found {
+            id,
+            is_repeated,
+            transcript,
+        })))
     }
 
     fn bring(&self, edge: &str, statement: &str, body: &str) -> Result<(), String> {
@@ -144,30 +194,42 @@ impl Keeper {
 }
 
 impl Keeping {
-    /// Whether the same was kept before. A store that does not answer has nothing: then it is heard again.
-    pub(crate) async fn find(&self) -> Option<Found> {
-        let likeness = self.likeness.clone();
+    /// Whether the same was kept before. A store that does not answer has nothing: then it is heard again. The only error
+    /// is that of a key that came with another request.
+    pub(crate) async fn find(&self) -> Result<Option<Found>, Error> {
         let statement = encode(&Sought {
-            likeness,
+            likeness: self.likeness.clone(),
             until_ms: self.keep.until_ms,
-            once: None,
+            once: self.once.clone(),
             listed: self.keep.listed,
         });
         let (keeper, edge) = (Arc::clone(&self.keeper), self.keep.edge.clone());
         let asking = tokio::task::spawn_blocking(move || keeper.find(&edge, &statement)).await;
-        let found = asking.unwrap_or_else(|error| Err(error.to_string()));
-        found.unwrap_or_else(|cause| {
-            tracing::warn!(
-                edge = self.keep.edge,
-                cause,
-                "the store of transcripts can't be asked"
-            );
-            None
-        })
+        let said = asking.unwrap_or_else(|error| Err(error.to_string()));
+        match said {
+            Ok(Said::Found(found)) => Ok(Some(*found)),
+            Ok(Said::Nothing) => Ok(None),
+            Ok(Said::OtherRequest) if self.once.is_some() => Err(Error::IdempotencyKeyReused),
+            Ok(Said::OtherRequest) => Ok(self.not_told("status 409")),
+            Err(cause) => Ok(self.not_told(&cause)),
+        }
+    }
+
+    fn not_told(&self, cause: &str) -> Option<Found> {
+        tracing::warn!(
+            edge = self.keep.edge,
+            cause,
+            "the store of transcripts can't be asked"
+        );
+        None
     }
 
     /// Keeps it. The same call again changes nothing, so it is made until it is answered, though not for ever.
-    pub(crate) async fn bring(self, transcript: &Transcript) -> Result<(), Error> {
+    pub(crate) async fn bring(
+        self,
+        transcript: &Transcript,
+        patience: Patience,
+    ) -> Result<(), Error> {
         let body = Arc::<str>::from(canonical(transcript));
         let Self { keeper, keep, .. } = self;
         let statement = Arc::<str>::from(encode(&Brought {
@@ -178,9 +240,9 @@ impl Keeping {
             model: self.model,
             name: self.name,
             body: hex::encode(Sha256::digest(body.as_bytes())),
-            once: None,
+            once: self.once,
             listed: keep.listed,
-            job: None,
+            job: self.job,
         }));
         let mut tries = 1;
         loop {
@@ -193,21 +255,48 @@ impl Keeping {
                 .unwrap_or_else(|error| Err(error.to_string()));
             match brought {
                 Ok(()) => return Ok(()),
-                Err(cause) if tries == TRIES => return Err(unavailable(cause)),
+                Err(cause) if tries == patience.tries() => return Err(unavailable(cause)),
                 Err(_) => {}
             }
-            tokio::time::sleep(PAUSE * (1 << (tries - 1))).await;
+            let pause = PAUSE.saturating_mul(1 << (tries - 1).min(16));
+            tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
             tries += 1;
         }
     }
 
-    /// The headers that name the transcript under this id.
-    pub(crate) fn headers(&self, id: &str) -> [(&'static str, String); 2] {
+    /// The headers of an answer that is the transcript under this id; one that is none of the account's has no name.
+    fn name(&self, id: &str, headers: &mut HeaderMap) {
+        if !self.keep.listed {
+            return;
+        }
         let link = format!(
             "<{}/v1/transcripts/{id}>; rel=\"canonical\"",
             self.keep.edge
         );
-        [(TRANSCRIPT_ID, id.to_owned()), ("link", link)]
+        for (name, value) in [(TRANSCRIPT_ID, id), ("link", &link)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+
+    /// The headers of an answer that is new.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        self.name(&self.keep.id, &mut headers);
+        headers
+    }
+
+    /// And of one that was found.
+    pub(crate) fn headers_of(&self, found: &Found) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        self.name(&found.id, &mut headers);
+        if found.is_repeated {
+            headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        } else if self.keep.listed {
+            headers.insert(CACHE, HeaderValue::from_static("hit"));
+        }
+        headers
     }
 
     /// The id that it will have.
@@ -234,6 +323,21 @@ fn parameters(model: &str, asked: &Asked) -> String {
         options.temperature.to_bits(),
         options.logprobs,
         asked.carries_text,
+    ]);
+    hex::encode(Sha256::digest(all.to_string()))
+}
+
+/// One hash over all that the answer to a request depends on.
+fn request(likeness: &Likeness, asked: &Asked) -> String {
+    // The number goes up with the meaning of what follows.
+    let all = json!([
+        1,
+        likeness.parameters,
+        likeness.audio,
+        asked.format.as_str(),
+        asked.shows_words,
+        asked.options.logprobs,
+        asked.stream,
     ]);
     hex::encode(Sha256::digest(all.to_string()))
 }

@@ -4,7 +4,8 @@
 //! `admission` gives a permit before the body is read; `upload` spools the body under bounds and
 //! `form` reads its fields; the audio is decoded by the crate `inference-audio`; `queue` and `pool`
 //! run it on a session of a [`backend`], of a model that `models` has in memory; the answer is rendered by the crate `inference-api` and
-//! carries the permit to its last byte. Whoever leaves on the way frees everything that was held.
+//! carries the permit to its last byte. Whoever leaves on the way frees everything that was held. `jobs` go the same way
+//! from their files on, and nobody waits for them.
 
 mod admission;
 mod auth;
@@ -17,7 +18,9 @@ mod error;
 mod form;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod hearing;
 mod heartbeat;
+mod jobs;
 mod keeping;
 mod models;
 mod pool;

@@ -1,8 +1,8 @@
 //! What waits for a session, shared by those who bring work and the threads that do it. Which piece is next says
 //! [`Scheduler`]; this gives it a lock, a clock and somebody to wake.
 //!
-//! How many requests there are is bounded by the permits of [`crate::admission`], which are taken before a body is
-//! read, and the pieces of each by [`Queue::push`], which makes its decoder wait. So memory is, too. It makes it wait
+//! How many requests there are is bounded by the permits of [`crate::admission`] and the places of [`crate::jobs`], which
+//! are taken before a body is read, and the pieces of each by [`Queue::push`], which makes its decoder wait. So memory is, too. It makes it wait
 //! for the model as well, where that is being loaded: no session ever does.
 
 use std::collections::HashMap;
@@ -160,6 +160,7 @@ struct State {
 struct Request {
     news: mpsc::UnboundedSender<News>,
     abort: Abort,
+    is_job: bool,
     pushed: u32,
     /// Whether a session took the first piece.
     started: bool,
@@ -177,7 +178,7 @@ pub(crate) struct Load {
     /// Their audio.
     pub(crate) waiting_audio: Duration,
     pub(crate) running: usize,
-    /// Requests of which no piece was taken by a session yet.
+    /// Requests of which no piece was taken by a session yet, without jobs.
     pub(crate) unstarted: usize,
     /// Mean time in sessions of the last requests; zero before the first.
     pub(crate) mean_service: Duration,
@@ -227,11 +228,24 @@ impl Queue {
 
     /// A request enters. Dropping the [`Ticket`] takes it out, and stops what runs of it.
     pub(crate) fn open(self: &Arc<Self>, flow: Flow, wanted: Wanted) -> (Ticket, Feeder) {
+        self.enter(flow, wanted, false)
+    }
+
+    /// The same for which nobody waits: it counts as long from its first piece on, and newcomers are not judged by it.
+    pub(crate) fn open_job(self: &Arc<Self>, flow: Flow, wanted: Wanted) -> (Ticket, Feeder) {
+        self.enter(flow, wanted, true)
+    }
+
+    fn enter(self: &Arc<Self>, flow: Flow, wanted: Wanted, is_job: bool) -> (Ticket, Feeder) {
         let (news, heard) = mpsc::unbounded_channel();
         let abort = Abort::default();
         let mut state = self.lock();
         let id = state.scheduler.open(flow, self.now_ms());
+        if is_job {
+            state.scheduler.count_as_long(id);
+        }
         let request = Request {
+            is_job,
             news: news.clone(),
             abort: abort.clone(),
             pushed: 0,
@@ -315,11 +329,14 @@ impl Queue {
     /// The request is over: whatever is left of it goes.
     pub(crate) fn leave(&self, id: u64, service: Option<Duration>) {
         let mut state = self.lock();
-        if let Some(request) = state.requests.remove(&id) {
+        let left = state.requests.remove(&id);
+        if let Some(request) = &left {
             request.abort.abort();
         }
         let given_up = state.scheduler.cancel(id);
-        if let Some(service) = service {
+        // Of a job it says nothing about when somebody who waits is served.
+        let is_job = left.is_some_and(|request| request.is_job);
+        if let Some(service) = service.filter(|_| !is_job) {
             state.mean_service = Some(mean(state.mean_service, service));
         }
         drop(state);
@@ -386,7 +403,11 @@ impl Queue {
             waiting: state.scheduler.waiting(),
             waiting_audio: Duration::from_millis(state.scheduler.waiting_ms()),
             running: state.scheduler.running(),
-            unstarted: state.requests.values().filter(|r| !r.started).count(),
+            unstarted: state
+                .requests
+                .values()
+                .filter(|r| !r.started && !r.is_job)
+                .count(),
             mean_service: state.mean_service.unwrap_or_default(),
             mean_piece: state.mean_piece.unwrap_or_default(),
         }

@@ -190,7 +190,7 @@ impl Server {
             tokio::time::sleep(self.drain_delay).await;
             self.service.drain();
             tracing::info!(load = ?self.service.load(), "draining");
-            timeout(self.drain_timeout, self.service.admission.idle()).await
+            timeout(self.drain_timeout, self.service.idle()).await
         };
         let in_time = tokio::select! {
             () = accept => true,

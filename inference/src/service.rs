@@ -16,6 +16,7 @@ use crate::backend::BackendError;
 use crate::config::Config;
 use crate::device::Device;
 use crate::error::Error;
+use crate::jobs::{Fetcher, Jobs};
 use crate::keeping::Keeper;
 use crate::models::{Library, Loader, Names, Places};
 use crate::pool::Pool;
@@ -35,13 +36,19 @@ pub(crate) type Ear = fn() -> Box<dyn Voice + Send>;
 pub(crate) struct Service {
     pub(crate) auth: Authenticator,
     /// None without a secret that it could sign with.
-    pub(crate) keeper: Option<Arc<Keeper>>,
+    keeper: Option<Arc<Keeper>>,
     pub(crate) registry: Registry,
     pub(crate) admission: Arc<Admission>,
     pub(crate) pool: Pool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) bounds: Bounds,
     pub(crate) limits: Limits,
+    pub(crate) jobs: Arc<Jobs>,
+    /// Of jobs, which have their own.
+    pub(crate) job_bounds: Bounds,
+    pub(crate) job_limits: Limits,
+    /// Gets the files of jobs that say where they are.
+    pub(crate) fetcher: Fetcher,
     /// Longest piece that a recording is cut in.
     pub(crate) longest_piece: Duration,
     /// Makes what hears whether somebody speaks.
@@ -102,6 +109,8 @@ impl Service {
             .as_ref()
             .map_or_else(Vec::new, |s| s.0.clone());
         pool.queue().count_in(metrics.piece_seconds.clone());
+        let spool_dir = config.spool_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let (stall, job_total) = (config.stall_timeout, config.jobs.job_upload_timeout);
         Ok(Self {
             keeper: secrets.first().cloned().map(Keeper::new),
             auth: Authenticator::new(secrets, config.dev_insecure, config.request_timeout),
@@ -111,10 +120,23 @@ impl Service {
             metrics,
             bounds: Bounds {
                 max_file_bytes: config.max_file_bytes,
-                stall: config.stall_timeout,
+                stall,
                 total: config.upload_timeout,
-                spool_dir: config.spool_dir.clone().unwrap_or_else(std::env::temp_dir),
+                spool_dir: spool_dir.clone(),
             },
+            jobs: Jobs::new(config.jobs.jobs),
+            job_bounds: Bounds {
+                max_file_bytes: config.jobs.max_job_bytes,
+                stall,
+                total: job_total,
+                spool_dir: spool_dir.clone(),
+            },
+            job_limits: Limits {
+                max_bytes: config.jobs.max_job_bytes,
+                max_duration: config.jobs.max_job_audio,
+                ..Limits::default()
+            },
+            fetcher: Fetcher::new(spool_dir, stall, job_total),
             limits: Limits {
                 max_bytes: config.max_file_bytes,
                 max_duration: config.max_audio,
@@ -133,14 +155,15 @@ impl Service {
     }
 
     /// From now on the service says that it is being replaced, to whoever asks and with every answer; what comes
-    /// all the same it takes.
+    /// all the same it takes. Jobs it ends: they would not come to their end here, and do so at another host.
     pub(crate) fn leave(&self) {
         self.leaving.cancel();
+        self.jobs.close();
     }
 
     /// From now on the service is not ready and takes nothing on.
     pub(crate) fn drain(&self) {
-        self.leaving.cancel();
+        self.leave();
         self.draining.cancel();
     }
 
@@ -156,6 +179,18 @@ impl Service {
     /// Ends when the service begins to shut down.
     pub(crate) async fn drain_begun(&self) {
         self.draining.cancelled().await;
+    }
+
+    /// Waits until nothing is taken on any more that is not done.
+    pub(crate) async fn idle(&self) {
+        tokio::join!(self.admission.idle(), self.jobs.idle());
+    }
+
+    /// Who speaks with the edge about transcripts.
+    pub(crate) fn keeper(&self) -> Result<Arc<Keeper>, Error> {
+        self.keeper.clone().ok_or_else(|| Error::StoreUnavailable {
+            cause: "without a signing secret nothing can be kept".to_owned(),
+        })
     }
 
     /// Why the service should get no further requests, if so.
@@ -249,6 +284,7 @@ impl Service {
             states_busy: load.states_busy,
             models_loaded: self.registry.loaded().len(),
             uploads: load.uploads,
+            jobs: self.jobs.under_way(),
             connections: self.connections.load(Ordering::Relaxed),
             resident_bytes: resident_bytes(),
             draining: load.draining,

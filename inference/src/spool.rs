@@ -3,12 +3,18 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::io::AsyncWriteExt as _;
 
 /// Bytes kept in memory.
 const MEMORY: usize = 1024 * 1024;
+
+/// What the folder's disk has room for, in bytes; none where the system does not tell.
+pub(crate) fn free_bytes(dir: &Path) -> Option<u64> {
+    let space = rustix::fs::statvfs(dir).ok()?;
+    Some(space.f_bavail.saturating_mul(space.f_frsize))
+}
 
 /// An upload being written.
 pub(crate) struct Spool {

@@ -151,6 +151,11 @@ impl Stream for Incoming {
     }
 }
 
+/// How long a body says that it is.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Refuses by its headers what needs no reading; gives the multipart boundary.
 pub(crate) fn check_headers(headers: &HeaderMap, bounds: &Bounds) -> Result<String, Error> {
     let content_type = headers
@@ -163,11 +168,7 @@ pub(crate) fn check_headers(headers: &HeaderMap, bounds: &Bounds) -> Result<Stri
             problem: "the boundary must have 1 to 70 characters",
         });
     }
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.parse::<u64>().ok());
-    if announced.is_some_and(|bytes| bytes > bounds.max_file_bytes + FORM_BYTES) {
+    if announced(headers).is_some_and(|bytes| bytes > bounds.max_file_bytes + FORM_BYTES) {
         return Err(Error::FileTooLarge {
             limit: bounds.max_file_bytes,
         });
@@ -175,12 +176,13 @@ pub(crate) fn check_headers(headers: &HeaderMap, bounds: &Bounds) -> Result<Stri
     Ok(boundary)
 }
 
-/// Reads the whole form; with the hash of its file, where that is wanted.
+/// Reads the whole form; with the hash of its file, where that is wanted. One that has an `upload` gives its permit up
+/// when it stalls and another needs it.
 pub(crate) async fn read(
     incoming: &Incoming,
     boundary: String,
     bounds: &Bounds,
-    upload: &Upload,
+    upload: Option<&Upload>,
     hashes: bool,
 ) -> Result<Form, Error> {
     let limits = multer::Constraints::new()
@@ -198,17 +200,23 @@ pub(crate) async fn read(
         reader.epilogue(incoming.clone()).await?;
         Ok(form)
     };
+    let evicted = async {
+        match upload {
+            Some(upload) => upload.evicted().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         form = whole => form,
         // A newcomer needs the permit of this silent upload.
-        () = upload.evicted() => Err(Error::RequestTimeout),
+        () = evicted => Err(Error::RequestTimeout),
     }
 }
 
 struct Reader<'a> {
     shared: Arc<Shared>,
     bounds: &'a Bounds,
-    upload: &'a Upload,
+    upload: Option<&'a Upload>,
     /// Whether the file's hash is wanted.
     hashes: bool,
     deadline: Instant,
@@ -269,11 +277,11 @@ impl Reader<'_> {
             if let Some(hash) = &mut hash {
                 hash.update(&chunk);
             }
-            spool.write(&chunk).await.map_err(Error::internal)?;
+            spool.write(&chunk).await.map_err(Error::spooling)?;
         }
         form.file_sha256 = hash.map(|hash| hash.finalize().into());
         form.file_bytes = spool.bytes();
-        form.file = Some(spool.finish().await.map_err(Error::internal)?);
+        form.file = Some(spool.finish().await.map_err(Error::spooling)?);
         Ok(())
     }
 
@@ -301,8 +309,8 @@ impl Reader<'_> {
             let until = self.deadline.min(Instant::now() + self.bounds.stall);
             let result = timeout_at(until, &mut step).await;
             let progressed = self.shared.bytes.load(Ordering::Relaxed) > before;
-            if progressed {
-                self.upload.progressed();
+            if progressed && let Some(upload) = self.upload {
+                upload.progressed();
             }
             match result {
                 Ok(result) => return result.map_err(|e| self.explain(&e)),

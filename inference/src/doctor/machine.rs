@@ -8,6 +8,7 @@ use std::path::Path;
 use super::{Check, mib};
 use crate::config::Config;
 use crate::device::Device;
+use crate::spool::free_bytes;
 
 /// Open files beside the connections: models, spools, the log, what libraries keep.
 const OTHER_FILES: u64 = 128;
@@ -119,10 +120,9 @@ pub(super) fn spool(config: &Config) -> Check {
             "make it, give it to the service's user, or name another with --spool-dir",
         );
     }
-    let Ok(space) = rustix::fs::statvfs(&dir) else {
+    let Some(free) = free_bytes(&dir) else {
         return Check::ok("spool folder", format!("{shown} is writable"));
     };
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
     let requests = (states(config) + config.queue_length) as u64;
     let needed = config.max_file_bytes.saturating_mul(requests);
     let found = format!("{shown} is writable, {} free", mib(free));
@@ -137,6 +137,12 @@ pub(super) fn spool(config: &Config) -> Check {
             "{requests} largest files at the same time need {}: name another with --spool-dir, or lower \
              --max-file-bytes or --queue-length",
             mib(needed)
+        );
+        Check::warn("spool folder", found, advice)
+    } else if config.jobs.jobs > 0 && free < config.jobs.max_job_bytes {
+        let advice = format!(
+            "a job's largest file needs {}: name another with --spool-dir, or lower --max-job-bytes",
+            mib(config.jobs.max_job_bytes)
         );
         Check::warn("spool folder", found, advice)
     } else {

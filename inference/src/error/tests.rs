@@ -27,12 +27,18 @@ fn all() -> Vec<Error> {
         },
         Error::UnsupportedAudio { problem: s() },
         Error::InvalidAudio { problem: s() },
+        Error::UploadMismatch,
+        Error::UrlNotAllowed(Refusal::NotPublic),
+        Error::UrlUnreachable { problem: s() },
+        Error::UrlTimeout,
+        Error::IdempotencyKeyReused,
         Error::InvalidEvent { problem: s() },
         Error::UpgradeRequired,
         Error::RequestTimeout,
         Error::QueueFull {
             retry_after: Duration::ZERO,
         },
+        Error::storage_full(),
         Error::ModelUnavailable {
             model: s(),
             cause: s(),
@@ -64,10 +70,16 @@ fn all() -> Vec<Error> {
             | Error::AudioTooLong { .. }
             | Error::UnsupportedAudio { .. }
             | Error::InvalidAudio { .. }
+            | Error::UploadMismatch
+            | Error::UrlNotAllowed(_)
+            | Error::UrlUnreachable { .. }
+            | Error::UrlTimeout
+            | Error::IdempotencyKeyReused
             | Error::InvalidEvent { .. }
             | Error::UpgradeRequired
             | Error::RequestTimeout
             | Error::QueueFull { .. }
+            | Error::StorageFull { .. }
             | Error::StoreUnavailable { .. }
             | Error::ShuttingDown
             | Error::DeadlineExceeded

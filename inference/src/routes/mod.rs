@@ -17,12 +17,11 @@ use crate::error::{Error, Failure};
 use crate::service::Service;
 
 mod health;
+mod jobs;
 mod models;
 mod realtime;
 mod stream;
 mod transcription;
-
-pub(crate) use transcription::feed;
 
 /// Longest request id that is taken over from the edge.
 const MAX_ID_BYTES: usize = 128;
@@ -52,6 +51,12 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
             post(|state: State<Arc<Service>>, request: Request| {
                 transcription::handle(state.0, Task::Translate, request)
             }),
+        )
+        .route(
+            "/v1/jobs/{id}",
+            post(|state: State<Arc<Service>>, request: Request| jobs::begin(state.0, request))
+                .get(jobs::report)
+                .delete(jobs::cancel),
         )
         .route(
             "/v1/realtime",

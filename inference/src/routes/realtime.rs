@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::RequestId;
-use super::transcription::{limits, time_left};
+use super::transcription::time_left;
 use crate::error::{Error, Failure};
+use crate::hearing::limits;
 use crate::realtime::{Call, MAX_MESSAGE_BYTES, Settings, serve};
 use crate::service::Service;
 use crate::telemetry::Record;
@@ -46,7 +47,7 @@ pub(super) async fn handle(service: Arc<Service>, request: Request) -> Response 
                 permit,
                 deadline,
             } = admitted;
-            let longest = limits(&service, &claims).max_duration;
+            let longest = limits(&service.limits, &claims).max_duration;
             let call = Call {
                 service,
                 claims,

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::Error;
 use crate::form::Asked;
-use crate::keeping::Keeping;
+use crate::keeping::{Keeping, Patience};
 use crate::telemetry::Meter;
 use crate::ticket::{Failed, Part, Ticket};
 
@@ -111,7 +111,7 @@ impl Telling {
     /// The last event. What is to be kept is kept before anybody reads that it is complete.
     async fn end(&mut self) -> String {
         let kept = match self.keeping.take() {
-            Some(keeping) => keeping.bring(&self.transcript).await,
+            Some(keeping) => keeping.bring(&self.transcript, Patience::Waiting).await,
             None => Ok(()),
         };
         match kept {

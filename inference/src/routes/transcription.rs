@@ -1,7 +1,6 @@
 //! `POST /v1/audio/transcriptions` and `/v1/audio/translations`: one request from its signature to
 //! its last byte.
 
-use std::io::{Read, Seek};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,11 +15,9 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use inference_api::claims::{Claims, Render};
-use inference_api::headers::{AUDIO_SECONDS, CACHE, DECODE_MS, INFERENCE_MS, QUEUE_MS};
+use inference_api::headers::{AUDIO_SECONDS, DECODE_MS, INFERENCE_MS, QUEUE_MS};
 use inference_api::render::{ResponseFormat, canonical, render};
 use inference_api::transcript::{Task, Transcript};
-use inference_audio::chunks::{Chunker, Voice};
-use inference_audio::{AudioError, Limits};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -28,18 +25,12 @@ use super::{RequestId, stream};
 use crate::admission::Permit;
 use crate::error::{Error, Failure};
 use crate::form::{Asked, Form};
-use crate::keeping::{Found, Keeping};
-use crate::queue::{Gone, Wanted};
-use crate::registry::Model;
-use crate::scheduler::Flow;
+use crate::hearing::{self, Wish, limits};
+use crate::keeping::{Keeping, Patience};
 use crate::service::Service;
-use crate::spool::Spooled;
 use crate::telemetry::{Meter, Record, SPANS};
-use crate::ticket::{Feeder, Ticket};
+use crate::ticket::Ticket;
 use crate::upload::{self, Incoming};
-
-/// How long the first piece of an answer that streams is, about: its words are there in a third of a second.
-const FIRST_PIECE: Duration = Duration::from_secs(3);
 
 /// Serves one request, and sees to it that its sender gets the answer whatever became of the body.
 pub(super) async fn handle(service: Arc<Service>, task: Task, request: Request) -> Response {
@@ -151,7 +142,7 @@ async fn work(
     let mut form = {
         let upload = service.admission.upload();
         let hashes = claims.keep.is_some();
-        upload::read(incoming, boundary, &service.bounds, &upload, hashes)
+        upload::read(incoming, boundary, &service.bounds, Some(&upload), hashes)
             .instrument(tracing::info_span!(target: SPANS, "upload"))
             .await?
     };
@@ -164,23 +155,28 @@ async fn work(
         // What is stored must be able to become any format later.
         asked.options.words = true;
     }
-    let file = take_file(&mut form)?;
+    let file = form.take_file()?;
     let keeping = keeping(service, claims, &form, &asked, model.id())?;
     let streams = asked.stream && claims.render == Render::Client;
     if let Some(keeping) = &keeping
-        && let Some(Found { id, transcript }) = keeping.find().await
+        && let Some(found) = keeping.find().await?
     {
+        let headers = keeping.headers_of(&found);
         let answer = if streams {
-            stream::retell(&transcript)
+            stream::retell(&found.transcript)
         } else {
-            respond(transcript, &asked, claims.render)
+            respond(found.transcript, &asked, claims.render)
         };
-        return Ok((keeping.headers(&id), [(CACHE, "hit")], answer).into_response());
+        return Ok((headers, answer).into_response());
     }
-    let ticket = transcribe(service, claims, &model, &asked, file)?;
-    let headers = keeping
-        .as_ref()
-        .map(|keeping| keeping.headers(keeping.id()));
+    let wish = Wish {
+        claims,
+        model: &model,
+        asked: &asked,
+        limits: limits(&service.limits, claims),
+    };
+    let ticket = hearing::hear(service, &wish, file)?;
+    let headers = keeping.as_ref().map(Keeping::headers);
     let answer = if streams {
         stream::answer(
             ticket,
@@ -194,7 +190,7 @@ async fn work(
     } else {
         let transcript = collect(ticket, task, &asked, &record.meter).await?;
         if let Some(keeping) = keeping {
-            keeping.bring(&transcript).await?;
+            keeping.bring(&transcript, Patience::Waiting).await?;
         }
         respond(transcript, &asked, claims.render)
     };
@@ -215,68 +211,8 @@ fn keeping(
     let Some(keep) = &claims.keep else {
         return Ok(None);
     };
-    let keeper = service.keeper.as_ref();
-    let keeper = keeper.ok_or_else(|| Error::StoreUnavailable {
-        cause: "without a signing secret nothing can be kept".to_owned(),
-    })?;
-    keeper.keeping(claims, keep, form, asked, model).map(Some)
-}
-
-/// Puts the audio in line: a thread decodes it and cuts it into pieces, sessions transcribe them, and the ticket
-/// hears of it.
-fn transcribe(
-    service: &Service,
-    claims: &Claims,
-    model: &Model,
-    asked: &Asked,
-    file: Spooled,
-) -> Result<Ticket, Error> {
-    let flow = Flow {
-        caller: claims.owner.as_ref().unwrap_or(&claims.key_id).clone(),
-        priority: claims.priority,
-    };
-    let wanted = Wanted {
-        // Loaded while the audio is decoded, where it is not yet.
-        model: service.registry.hold(model),
-        options: asked.options.clone(),
-        finds_language: asked.options.language.is_none() && model.abilities().is_multilingual(),
-        carries_text: asked.carries_text,
-    };
-    let (ticket, feeder) = service.pool.queue().open(flow, wanted);
-    let streams = asked.stream;
-    let decoding = tracing::info_span!(target: SPANS, "decode");
-    let (limits, longest, ear) = (limits(service, claims), service.longest_piece, service.ear);
-    // A thread of its own: it waits for the sessions, and may not keep those of others from decoding. There are no
-    // more of them than permits.
-    std::thread::Builder::new()
-        .name("decoder".to_owned())
-        .spawn(move || {
-            let _decoding = decoding.entered();
-            let mut chunker = Chunker::new(ear(), longest);
-            if streams {
-                chunker = chunker.with_first(FIRST_PIECE);
-            }
-            feed(file, &limits, chunker, feeder);
-        })
-        .map_err(Error::internal)?;
-    Ok(ticket)
-}
-
-/// Decodes, cuts and brings, until all is brought or nobody wants it any more.
-pub(crate) fn feed(
-    file: impl Read + Seek + Send + Sync,
-    limits: &Limits,
-    mut chunker: Chunker<impl Voice>,
-    mut feeder: Feeder,
-) {
-    let gone = feeder.abort();
-    let mut bring = |chunk| feeder.push(chunk).map_err(|Gone| AudioError::Cancelled);
-    let decoded =
-        inference_audio::decode_into(file, limits, &|| gone.is_aborted(), &mut |samples| {
-            chunker.push(samples, &mut bring)
-        });
-    let decoded = decoded.and_then(|audio| chunker.finish(&mut bring).map(|()| audio));
-    feeder.finish(decoded);
+    let keeping = service.keeper()?.keeping(claims, keep, form, asked, model);
+    keeping.map(Some)
 }
 
 /// The whole transcript.
@@ -295,28 +231,6 @@ async fn collect(
     meter.set(measured);
     ticket.complete(&mut transcript);
     Ok(transcript)
-}
-
-fn take_file(form: &mut Form) -> Result<Spooled, Error> {
-    let file = form
-        .file
-        .take()
-        .ok_or(Error::MissingParameter { param: "file" })?;
-    if form.file_bytes == 0 {
-        return Err(Error::EmptyFile);
-    }
-    Ok(file)
-}
-
-/// The service's limits, and the key's where that is tighter.
-pub(super) fn limits(service: &Service, claims: &Claims) -> Limits {
-    let mut limits = service.limits.clone();
-    if let Some(seconds) = claims.max_audio_seconds
-        && let Ok(of_key) = Duration::try_from_secs_f64(seconds)
-    {
-        limits.max_duration = limits.max_duration.min(of_key);
-    }
-    limits
 }
 
 fn respond(mut transcript: Transcript, asked: &Asked, to: Render) -> Response {

@@ -130,6 +130,13 @@ impl<T> Scheduler<T> {
         id
     }
 
+    /// The request counts as a long one from its first piece on.
+    pub(crate) fn count_as_long(&mut self, id: u64) {
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.given_ms = request.given_ms.max(LONG_MS);
+        }
+    }
+
     /// The next piece of a request, of `cost_ms` of audio; its number, `None` if the request was cancelled.
     pub(crate) fn push(&mut self, id: u64, cost_ms: u64, work: T) -> Option<u32> {
         let request = self.requests.get_mut(&id).filter(|r| !r.cancelled)?;
@@ -152,7 +159,8 @@ impl<T> Scheduler<T> {
     pub(crate) fn close(&mut self, id: u64, now_ms: u64) {
         if let Some(request) = self.requests.get_mut(&id) {
             request.closed = true;
-            if request.pushed_ms <= LONG_MS && !request.cancelled {
+            let is_short = request.pushed_ms <= LONG_MS && request.given_ms <= request.pushed_ms;
+            if is_short && !request.cancelled {
                 self.last_short_ms = Some(now_ms);
             }
         }

@@ -36,6 +36,29 @@ fn a_short_clip_overtakes_a_recording_that_came_before() {
 }
 
 #[test]
+fn what_counts_as_long_leaves_a_place_free_for_clips_from_its_first_piece_on() {
+    let mut s = Scheduler::new(2);
+    request(&mut s, "a", 1, 3_000, 0);
+    assert!(run(&mut s, 0).is_some());
+    let jobs = [0, 1].map(|_| {
+        let id = s.open(flow("b", 5), 0);
+        s.count_as_long(id);
+        s.push(id, 3_000, 3_000);
+        s.close(id, 0);
+        id
+    });
+    let first = s.next(10).unwrap();
+    assert!(jobs.contains(&first.request));
+    // The other one waits, and a clip does not.
+    assert_eq!(s.next(10), None);
+    let clip = request(&mut s, "c", 1, 3_000, 20);
+    assert_eq!(run(&mut s, 20), Some(clip));
+    // No clip comes any more. A short job is none either.
+    let second = s.next(20 + SHORT_AGAIN_MS).unwrap();
+    assert!(jobs.contains(&second.request));
+}
+
+#[test]
 fn a_recording_is_not_overtaken_for_ever() {
     let mut s = Scheduler::new(1);
     let long = request(&mut s, "a", 4, 15_000, 0);

@@ -26,6 +26,7 @@ pub(crate) struct Metrics {
     pub(crate) piece_seconds: Histogram,
     real_time_factor: Histogram,
     full_window: IntCounter,
+    jobs: IntCounterVec,
     model_loads: IntCounterVec,
     model_unloads: IntCounterVec,
     gauges: Gauges,
@@ -38,6 +39,7 @@ struct Gauges {
     states_busy: IntGauge,
     models_loaded: IntGauge,
     uploads: IntGauge,
+    jobs: IntGauge,
     connections: IntGauge,
     resident_bytes: IntGauge,
     draining: IntGauge,
@@ -47,10 +49,45 @@ struct Gauges {
 pub(super) struct Counted<'a> {
     pub(super) status: u16,
     pub(super) code: &'a str,
-    pub(super) took: Duration,
+    /// None where nobody waited for more than that it was taken on.
+    pub(super) took: Option<Duration>,
     /// Of its body.
     pub(super) bytes: u64,
     pub(super) measured: Measured,
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobOutcome {
+    /// It was heard, and is kept.
+    Succeeded,
+    /// It was heard before.
+    Cached,
+    Failed,
+    Cancelled,
+    /// The service shut down before its end.
+    GivenUp,
+}
+
+impl JobOutcome {
+    const ALL: [Self; 5] = [
+        Self::Succeeded,
+        Self::Cached,
+        Self::Failed,
+        Self::Cancelled,
+        Self::GivenUp,
+    ];
+
+    /// The label's value.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Cached => "cached",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::GivenUp => "given_up",
+        }
+    }
 }
 
 /// What is measured when the metrics are asked for.
@@ -62,6 +99,7 @@ pub(crate) struct Gauged {
     pub(crate) states_busy: usize,
     pub(crate) models_loaded: usize,
     pub(crate) uploads: usize,
+    pub(crate) jobs: usize,
     pub(crate) connections: usize,
     pub(crate) resident_bytes: u64,
     pub(crate) draining: bool,
@@ -118,6 +156,14 @@ impl Metrics {
                 )?,
                 &Refusal::ALL.map(Refusal::as_str),
             ),
+            jobs: from_zero(
+                labelled(
+                    "jobs_total",
+                    "Jobs that ended: heard (succeeded), heard before (cached), failed, cancelled, or left to another host (given_up)",
+                    &["outcome"],
+                )?,
+                &JobOutcome::ALL.map(JobOutcome::as_str),
+            ),
             model_loads: from_zero(
                 labelled(
                     "model_loads_total",
@@ -163,6 +209,7 @@ impl Metrics {
                 states_busy: gauge("states_busy", "States that are transcribing")?,
                 models_loaded: gauge("models_loaded", "Models in memory")?,
                 uploads: gauge("uploads", "Bodies being read")?,
+                jobs: gauge("jobs", "Jobs under way")?,
                 connections: gauge("connections", "Open connections")?,
                 resident_bytes: gauge("resident_bytes", "Resident memory of the process")?,
                 draining: gauge("draining", "1 while the service is shutting down")?,
@@ -180,8 +227,20 @@ impl Metrics {
         if let Some(refusal) = Refusal::of(request.code, &measured) {
             self.refused.with_label_values(&[refusal.as_str()]).inc();
         }
-        self.latency.observe(request.took.as_secs_f64());
+        if let Some(took) = request.took {
+            self.latency.observe(took.as_secs_f64());
+        }
         self.upload_bytes.inc_by(request.bytes);
+        self.measure(&measured);
+    }
+
+    /// Counts a job that is over.
+    pub(crate) fn job_ended(&self, outcome: JobOutcome, measured: &Measured) {
+        self.jobs.with_label_values(&[outcome.as_str()]).inc();
+        self.measure(measured);
+    }
+
+    fn measure(&self, measured: &Measured) {
         let audio = measured.charged().as_secs_f64();
         self.audio_seconds.inc_by(audio);
         let ran = measured.waited.map(|_| measured.ran);
@@ -224,6 +283,7 @@ impl Metrics {
         set(&self.gauges.states_busy, now.states_busy as u64);
         set(&self.gauges.models_loaded, now.models_loaded as u64);
         set(&self.gauges.uploads, now.uploads as u64);
+        set(&self.gauges.jobs, now.jobs as u64);
         set(&self.gauges.connections, now.connections as u64);
         set(&self.gauges.resident_bytes, now.resident_bytes);
         set(&self.gauges.draining, u64::from(now.draining));

@@ -16,8 +16,8 @@ mod refusal;
 mod traces;
 
 pub(crate) use memory::{forget_peak, peak_bytes, resident_bytes};
-pub(crate) use metrics::{Gauged, Metrics};
-pub(crate) use record::{Meter, Record};
+pub(crate) use metrics::{Gauged, JobOutcome, Metrics};
+pub(crate) use record::{JOB, Meter, Record};
 pub(crate) use traces::{PieceSpans, SPANS};
 
 /// What must last as long as the process logs and traces. Dropping it sends the spans that wait.

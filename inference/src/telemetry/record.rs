@@ -13,6 +13,9 @@ use crate::ticket::Measured;
 /// Nginx's status for a client that left before its answer.
 const CLIENT_CLOSED: u16 = 499;
 
+/// The task of a request that brings a job: how long its file takes is no latency.
+pub(crate) const JOB: &str = "job";
+
 /// What the stages of a request measure, shared by its record and an answer that streams.
 #[derive(Clone, Default)]
 pub(crate) struct Meter(Arc<Mutex<Metered>>);
@@ -133,7 +136,7 @@ impl Drop for Record {
         self.metrics.count(&Counted {
             status,
             code,
-            took,
+            took: (self.task != JOB).then_some(took),
             bytes: self.bytes,
             measured,
         });

@@ -5,7 +5,7 @@ use crate::ticket::Measured;
 /// What is to be done about it differs: more hosts, a faster model, another client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Every permit was taken.
+    /// Every permit was taken, or there was no room for its file.
     Overloaded,
     /// The service was shutting down.
     Draining,
@@ -35,7 +35,7 @@ impl Refusal {
     /// Of a request that ended with this code; none of one that was served, or was wrong in itself.
     pub(super) fn of(code: &str, measured: &Measured) -> Option<Self> {
         Some(match code {
-            "queue_full" => Self::Overloaded,
+            "queue_full" | "storage_full" => Self::Overloaded,
             "shutting_down" => Self::Draining,
             "deadline_exceeded" if measured.waited.is_none() => Self::QueueDeadline,
             "deadline_exceeded" => Self::RunDeadline,

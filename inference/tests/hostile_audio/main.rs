@@ -8,6 +8,7 @@
 )]
 
 mod bombs;
+mod flac;
 mod memory;
 mod mutations;
 

@@ -1,122 +1,17 @@
 //! Transcripts that are to be kept: brought to the edge before they are told, and not heard twice.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-
-use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
 use hyper::Request;
 use inference_api::claims::Claims;
-use inference_api::headers::{EDGE_CLAIMS, EDGE_SIGNATURE, TRANSCRIPT_ID};
-use inference_api::keeping::{Brought, FIND_PATH, KEEP_PATH, Keep, Sought};
-use inference_api::signature::{Secret, verify};
-use inference_api::statement::decode;
-use inference_api::transcript::Transcript;
+use inference_api::headers::{EDGE_CLAIMS, EDGE_SIGNATURE};
+use inference_api::keeping::Keep;
+use inference_api::signature::Secret;
 use sha2::{Digest as _, Sha256};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use crate::client::{Answer, Part, TRANSCRIPTIONS, encode, field, file, form, send};
-use crate::signature::{claims, unix_seconds};
+use crate::edge::{Edge, SECRET, UNTIL_MS};
+use crate::signing::{claims, unix_seconds};
 use crate::support::Service;
 use crate::wav::{self, tone};
-
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
-
-/// What an edge has, and how it behaves.
-#[derive(Default)]
-struct Store {
-    /// Each by all that it is like.
-    kept: HashMap<String, (Brought, String)>,
-    /// So many calls that bring something fail first.
-    failures: usize,
-    calls: usize,
-    is_deaf: bool,
-}
-
-/// Until when the edge wants them kept.
-const UNTIL_MS: u64 = 1_790_000_000_000;
-
-/// Plays the edge that keeps transcripts.
-struct Edge {
-    url: String,
-    store: Arc<Mutex<Store>>,
-    task: JoinHandle<()>,
-}
-
-type Shared = State<Arc<Mutex<Store>>>;
-
-/// The statement of a call, which must be signed as it should be.
-fn statement<'a>(headers: &'a HeaderMap, path: &str) -> &'a str {
-    let text = |name: &str| headers[name].to_str().unwrap();
-    let (encoded, signature) = (text(EDGE_CLAIMS), text(EDGE_SIGNATURE));
-    let secrets = [Secret::new(SECRET).unwrap()];
-    verify(&secrets, signature, "POST", path, encoded, unix_seconds()).unwrap();
-    encoded
-}
-
-async fn find(State(store): Shared, headers: HeaderMap) -> Response {
-    let Sought {
-        likeness, until_ms, ..
-    } = decode(statement(&headers, FIND_PATH)).unwrap();
-    assert_eq!(until_ms, Some(UNTIL_MS));
-    let store = store.lock().unwrap();
-    if store.is_deaf {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    }
-    match store.kept.get(&format!("{likeness:?}")) {
-        Some((brought, body)) => {
-            ([(TRANSCRIPT_ID, brought.id.clone())], body.clone()).into_response()
-        }
-        None => StatusCode::NO_CONTENT.into_response(),
-    }
-}
-
-async fn keep(State(store): Shared, headers: HeaderMap, body: String) -> StatusCode {
-    let brought: Brought = decode(statement(&headers, KEEP_PATH)).unwrap();
-    assert_eq!(brought.until_ms, Some(UNTIL_MS));
-    assert_eq!(brought.body, hex::encode(Sha256::digest(&body)));
-    let mut store = store.lock().unwrap();
-    store.calls += 1;
-    if store.calls <= store.failures {
-        return StatusCode::SERVICE_UNAVAILABLE;
-    }
-    let like = format!("{:?}", brought.likeness);
-    store.kept.insert(like, (brought, body));
-    StatusCode::NO_CONTENT
-}
-
-impl Edge {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let store = Arc::<Mutex<Store>>::default();
-        let router = Router::new()
-            .route(FIND_PATH, post(find))
-            .route(KEEP_PATH, post(keep))
-            .with_state(Arc::clone(&store));
-        let task = tokio::spawn(async move {
-            axum::serve(listener, router).await.unwrap();
-        });
-        Self { url, store, task }
-    }
-
-    fn kept(&self) -> Vec<(Brought, Transcript)> {
-        let store = self.store.lock().unwrap();
-        let kept = store.kept.values().cloned();
-        kept.map(|(brought, body)| (brought, serde_json::from_str(&body).unwrap()))
-            .collect()
-    }
-}
-
-impl Drop for Edge {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
 
 /// A service, an edge, and requests whose transcripts are to be kept.
 struct World {
@@ -170,6 +65,20 @@ impl World {
 
     async fn send(&mut self, parts: &[Part]) -> Answer {
         self.send_of("owner:acme", parts).await
+    }
+
+    /// Under an `Idempotency-Key`.
+    async fn send_once(&mut self, key: &str, listed: bool, parts: &[Part]) -> Answer {
+        self.sent += 1;
+        let keep = Keep {
+            edge: self.edge.url.clone(),
+            id: format!("tr_{}", self.sent),
+            account: "owner:acme".to_owned(),
+            until_ms: Some(UNTIL_MS),
+            listed,
+            once: Some(key.to_owned()),
+        };
+        self.send_claiming(keep, parts).await
     }
 
     /// How often the model ran.
@@ -327,4 +236,92 @@ async fn silence_is_kept_as_an_empty_text() {
     let answer = world.send(&form(wav::of(&vec![0.0; 16_000]))).await;
     assert_eq!(answer.status, 200);
     assert_eq!(world.edge.kept().len(), 1);
+}
+
+/// Headers by which a caller would know a transcript.
+const NAMES: [&str; 3] = ["x-transcript-id", "link", "x-cache"];
+
+#[tokio::test]
+async fn a_request_that_comes_again_under_its_key_is_answered_again_and_not_heard() {
+    let mut world = World::new().await;
+    let first = world.send_once("a", false, &form(tone())).await;
+    assert_eq!(first.text(), "16000 samples");
+    assert!(!first.headers.contains_key("idempotent-replayed"));
+    let runs = world.runs().await;
+    let again = world.send_once("a", false, &form(tone())).await;
+    assert_eq!(again.body, first.body);
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert!((world.runs().await - runs).abs() < 0.5);
+    // It is none of the account's transcripts, so it has no name.
+    for name in NAMES {
+        assert!(!first.headers.contains_key(name), "{name}");
+        assert!(!again.headers.contains_key(name), "{name}");
+    }
+    // And answers nobody else.
+    for other in [
+        world.send(&form(tone())).await,
+        world.send_once("b", false, &form(tone())).await,
+    ] {
+        assert_eq!(other.text(), "16000 samples");
+        assert!(!other.headers.contains_key("x-cache"));
+        assert!(!other.headers.contains_key("idempotent-replayed"));
+    }
+}
+
+#[tokio::test]
+async fn one_that_streams_is_told_again_as_it_was() {
+    let mut world = World::new().await;
+    let first = world.send_once("a", false, &with("stream", "true")).await;
+    assert!(
+        first.body.contains("transcript.text.done"),
+        "{}",
+        first.body
+    );
+    let again = world.send_once("a", false, &with("stream", "true")).await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(again.header("content-type"), first.header("content-type"));
+    assert!(
+        again.body.contains("transcript.text.done"),
+        "{}",
+        again.body
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_good_for_one_request_and_every_form_of_an_answer_is_another() {
+    let mut world = World::new().await;
+    world.send_once("a", true, &form(tone())).await;
+    let longer = [tone(), vec![0; 2]].concat();
+    for parts in [
+        form(longer),
+        with("prompt", "Names: Ada."),
+        with("response_format", "text"),
+        with("response_format", "verbose_json"),
+        with("stream", "true"),
+        with("include[]", "logprobs"),
+    ] {
+        let answer = world.send_once("a", true, &parts).await;
+        assert_eq!(answer.status, 409, "{}", answer.body);
+        assert_eq!(answer.code(), "idempotency_key_reused");
+    }
+    world.service.until_free().await;
+    // The same one, which is one of the account's as well.
+    let again = world.send_once("a", true, &form(tone())).await;
+    assert_eq!(again.header("x-transcript-id"), "tr_1");
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert!(!again.headers.contains_key("x-cache"));
+    // Another key finds it by what it is like.
+    let like = world.send_once("b", true, &form(tone())).await;
+    assert_eq!(like.header("x-cache"), "hit");
+    assert!(!like.headers.contains_key("idempotent-replayed"));
+}
+
+#[tokio::test]
+async fn where_the_edge_does_not_say_what_it_has_a_key_keeps_nobody_out() {
+    let mut world = World::new().await;
+    world.send_once("a", false, &form(tone())).await;
+    world.edge.store.lock().unwrap().is_deaf = true;
+    let again = world.send_once("a", false, &form(tone())).await;
+    assert_eq!(again.text(), "16000 samples");
+    assert!(!again.headers.contains_key("idempotent-replayed"));
 }

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::client::{GUARD, get, send};
-use crate::signature::{claims, unix_seconds};
+use crate::signing::{claims, unix_seconds};
 use crate::support::{Service, repository, sample, words};
 
 const PATH: &str = "/v1/realtime?intent=transcription";

@@ -1,13 +1,12 @@
 //! Whom the service serves: requests of an edge that shares its secret, for what the claims allow.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use hyper::Request;
 use inference_api::claims::{Claims, Render};
 use inference_api::headers::{EDGE_CLAIMS, EDGE_REQUEST_ID, EDGE_SIGNATURE};
 use inference_api::signature::Secret;
 
 use crate::client::{Answer, TRANSCRIPTIONS, TRANSLATIONS, encode, form, get, send, transcribe};
+use crate::signing::{claims, unix_seconds};
 use crate::support::Service;
 use crate::wav::tone;
 
@@ -15,29 +14,6 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 async fn service() -> Service {
     Service::fake(&["--edge-signing-secrets", SECRET]).await.0
-}
-
-pub(crate) fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-}
-
-pub(crate) fn claims(id: &str) -> Claims {
-    Claims {
-        request_id: id.into(),
-        key_id: "key_1".into(),
-        owner: Some("acme".into()),
-        scopes: vec!["transcribe".into()],
-        models: vec!["*".into()],
-        max_audio_seconds: None,
-        priority: 5,
-        deadline_ms: (unix_seconds() + 60) * 1000,
-        render: Render::Client,
-        keep: None,
-        job: None,
-    }
 }
 
 /// A signed upload, with its parts apart so that a test can break one.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
+use inference::backend::Backend;
 use inference::backend::fake::{FakeBackend, Gate};
 use inference::config::{Cli, Config};
 use inference::server::Server;
@@ -53,10 +54,14 @@ impl Service {
     pub(crate) async fn fake(flags: &[&str]) -> (Self, Arc<Gate>) {
         let gate = Arc::new(Gate::default());
         let backend = Arc::new(FakeBackend::new(Arc::clone(&gate)));
-        let server = Server::start_with(&config(flags), vec![(MODEL.to_owned(), backend)])
-            .await
-            .unwrap();
-        (Self::run(server), gate)
+        (Self::with(flags, backend).await, gate)
+    }
+
+    /// With a model of the test's own making.
+    pub(crate) async fn with(flags: &[&str], backend: Arc<dyn Backend>) -> Self {
+        let models = vec![(MODEL.to_owned(), backend)];
+        let server = Server::start_with(&config(flags), models).await;
+        Self::run(server.unwrap())
     }
 
     fn run(server: Server) -> Self {
