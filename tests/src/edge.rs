@@ -79,11 +79,17 @@ impl Builder {
 
     /// Passes requests on to the real service.
     #[must_use]
-    pub fn service(mut self, service: &Service) -> Self {
+    pub fn service(self, service: &Service) -> Self {
+        self.signed_as(service).upstream(service.url())
+    }
+
+    /// Signs with the secret of a service that it reaches in another way than by its own address.
+    #[must_use]
+    pub fn signed_as(mut self, service: &Service) -> Self {
         service
             .signing_secret()
             .clone_into(&mut self.signing_secret);
-        self.upstream(service.url())
+        self
     }
 
     /// With a setting of the Worker.

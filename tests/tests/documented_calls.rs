@@ -1,8 +1,8 @@
 //! docs/api.md is true: every line of it that begins with `curl` is run by bash, in order, against a real edge and the
 //! real service, in a folder with a recording `talk.flac`.
 //!
-//! `$URL` is the edge, `$KEY` a key with every scope. `$ID` and `$TOKEN` are what answers gave before: the header
-//! `x-transcript-id`, and the end of a `url`.
+//! `$URL` is the edge, `$KEY` a key with every scope. All else is what answers gave before: `$ID` the header
+//! `x-transcript-id`, `$TOKEN` the end of a `url`, `$UPLOAD` and `$JOB` the `id` of one, `$TRANSCRIPT` a `transcript_id`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -61,12 +61,20 @@ async fn every_call_of_the_page_works_as_it_stands_there() {
         if let Some((_, token)) = body["url"].as_str().and_then(|url| url.rsplit_once("/t/")) {
             given.insert("TOKEN", token.to_owned());
         }
+        for (name, prefix) in [("UPLOAD", "up_"), ("JOB", "job_")] {
+            if let Some(id) = body["id"].as_str().filter(|id| id.starts_with(prefix)) {
+                given.insert(name, id.to_owned());
+            }
+        }
+        if let Some(id) = body["transcript_id"].as_str() {
+            given.insert("TRANSCRIPT", id.to_owned());
+        }
         if line.contains("?q=") {
             // The line finds what the lines before it kept.
             assert_eq!(body["data"][0]["id"], given["ID"], "{line}");
         }
     }
-    assert!(count >= 9, "only {count} lines");
+    assert!(count >= 20, "only {count} lines");
     for file in ["transcripts.ndjson", "talk.vtt"] {
         let written = fs::read_to_string(folder.path().join(file)).unwrap();
         assert!(written.contains("morning"), "{file}: {written}");
