@@ -439,7 +439,7 @@ async fn the_claims_deadline_ends_a_job() {
     let world = World::new(&["--request-timeout", "0.001"]).await;
     world.gate.close();
     let mut claims = world.claims("job_1");
-    claims.deadline_ms = (unix_seconds() + 2) * 1000;
+    claims.deadline_ms = (unix_seconds() + 4) * 1000;
     let taken = world.post_claiming("job_1", &claims, &form(tone())).await;
     assert_eq!(taken.status, 202);
     assert_eq!(
