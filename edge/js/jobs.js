@@ -27,6 +27,8 @@ const ASK_AGAIN_MS = 1_000;
 const SILENT_MS = 10_000;
 /** How long somebody who looks on waits for news. */
 const WATCH_MS = 15_000;
+/** When it is looked again whether a job needs an upload whose time is over. */
+const NEEDED_MS = 60_000;
 /** The alarm rings no earlier than so. */
 const SOONEST_MS = 20;
 
@@ -132,7 +134,7 @@ export class Jobs extends DurableObject {
     if (row === undefined) return null;
     this.#arm();
     const spec = JSON.parse(row.spec);
-    const upload = spec.input.upload === undefined ? null : (this.#uploads.get(spec.input.upload) ?? null);
+    const upload = spec.input.upload === undefined ? null : (this.#uploads.held(spec.input.upload) ?? null);
     return { attempt: row.attempt, spec: row.spec, input: spec.input, fields: spec.fields, upload };
   }
 
@@ -231,18 +233,17 @@ export class Jobs extends DurableObject {
     return this.uploadView(id);
   }
 
-  /** Deletes an upload, unless a job needs it: "deleted", "missing", "needed". */
+  /** Deletes an upload; whether there was one. A job that needs it keeps its file until it is over. */
   async deleteUpload(id) {
-    const row = this.#uploads.get(id);
-    if (row === undefined) return "missing";
-    if (this.#jobs.needs(id)) return "needed";
-    this.#uploads.delete(id);
-    await this.#discard(row);
-    return "deleted";
+    if (this.#uploads.get(id) === undefined) return false;
+    this.#uploads.delete(id, Date.now());
+    await this.#tidy(Date.now());
+    this.#arm();
+    return true;
   }
 
   async #discard({ id, state, multipart }) {
-    if (multipart !== null && state === "open") {
+    if (multipart !== null && state !== "complete") {
       await this.env.BUCKET.resumeMultipartUpload(this.#place(id), multipart).abort().catch(() => {});
     }
     await this.env.BUCKET.delete(this.#place(id));
@@ -409,11 +410,11 @@ export class Jobs extends DurableObject {
   async #tidy(now) {
     for (const row of this.#uploads.expired(now)) {
       if (this.#jobs.needs(row.id)) {
-        this.#uploads.prolong(row.id, now);
+        this.#uploads.postpone(row.id, now + NEEDED_MS);
         continue;
       }
       await this.#discard(row);
-      this.#uploads.delete(row.id);
+      this.#uploads.forget(row.id);
     }
     for (const row of this.#jobs.forgotten(now)) {
       if (row.dead) await this.env.BUCKET.delete(`forms/${this.ctx.id.name}/${row.id}`);

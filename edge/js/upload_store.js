@@ -43,7 +43,14 @@ export class UploadStore {
     this.#sql.exec(insert, id, name, bytes, sha256, now, now + LASTS_MS, multipart);
   }
 
+  /** One that was not deleted. */
   get(id) {
+    const row = this.held(id);
+    return row?.state === "deleted" ? undefined : row;
+  }
+
+  /** One that is there still, be it for a job alone. */
+  held(id) {
     return this.#all("SELECT * FROM upload WHERE id=?", id)[0];
   }
 
@@ -67,7 +74,17 @@ export class UploadStore {
     this.#all("UPDATE upload SET expires=max(expires,?) WHERE id=? RETURNING id", now + LASTS_MS, id);
   }
 
-  delete(id) {
+  /** It is looked again then whether a job needs it still. */
+  postpone(id, until) {
+    this.#all("UPDATE upload SET expires=? WHERE id=? RETURNING id", until, id);
+  }
+
+  /** Nobody finds it any more; it goes when no job needs it. */
+  delete(id, now) {
+    this.#all("UPDATE upload SET state='deleted',expires=? WHERE id=? RETURNING id", now, id);
+  }
+
+  forget(id) {
     this.#all("DELETE FROM part WHERE upload=? RETURNING part", id);
     this.#all("DELETE FROM upload WHERE id=? RETURNING id", id);
   }

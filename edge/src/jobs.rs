@@ -381,8 +381,7 @@ impl Asked {
             };
         }
         match self.ask("deleteUpload", &json!([id])).await?.as_str() {
-            "deleted" => Ok(reply::empty(&self.call, 204)),
-            "needed" => Err(EdgeError::UploadIsNeeded),
+            "true" => Ok(reply::empty(&self.call, 204)),
             _ => Err(EdgeError::NotFound("upload")),
         }
     }

@@ -195,21 +195,26 @@ async fn a_file_of_other_bytes_than_was_said_is_not_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_a_job_needs_stays() {
+async fn the_file_of_an_upload_that_a_job_needs_stays_until_that_is_over() {
     let edge = Edge::builder().start().await;
     let key = edge.any_key().await;
     let id = upload(&edge, &key, "a.flac", b"some bytes").await;
     let job = create(&edge, &key, &json!({"upload_id": id})).await;
     let path = format!("/v1/uploads/{id}");
-    let refused = edge.call(Method::DELETE, &path).key(&key).send().await;
-    refused.expect_error(409, "upload_is_needed");
-    let end = edge
-        .call(Method::DELETE, &format!("/v1/jobs/{job}"))
-        .key(&key);
-    end.send().await.expect(200);
     edge.call(Method::DELETE, &path)
         .key(&key)
         .send()
         .await
         .expect(204);
+    edge.get(&path)
+        .key(&key)
+        .send()
+        .await
+        .expect_error(404, "not_found");
+    let again = edge.call(Method::POST, "/v1/jobs").key(&key);
+    let again = again.json(&json!({"upload_id": id})).send().await;
+    again.expect_error(404, "not_found");
+    assert_eq!(edge.bucket().await.len(), 1);
+    let end = edge.call(Method::DELETE, &format!("/v1/jobs/{job}"));
+    end.key(&key).send().await.expect(200);
 }

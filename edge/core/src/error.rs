@@ -68,8 +68,6 @@ pub enum EdgeError {
     UploadIsComplete,
     /// Parts of the upload are missing.
     UploadIsIncomplete,
-    /// A job that is not over needs the upload.
-    UploadIsNeeded,
     /// The account has so many uploads.
     TooManyUploads(u32),
     /// So many jobs of the account wait.
@@ -343,12 +341,6 @@ impl EdgeError {
                 Invalid,
                 "Parts of this upload are missing: send them first.".into(),
             ),
-            Self::UploadIsNeeded => (
-                409,
-                "upload_is_needed",
-                Invalid,
-                "A job that is not over needs this upload.".into(),
-            ),
             Self::TooManyUploads(most) => (
                 409,
                 "too_many_uploads",
@@ -596,7 +588,6 @@ impl EdgeError {
             Self::LengthRequired,
             Self::UploadIsComplete,
             Self::UploadIsIncomplete,
-            Self::UploadIsNeeded,
             Self::TooManyUploads(1),
             Self::TooManyJobs(1),
             Self::JobIsNotDead,

@@ -21,7 +21,7 @@ const fn code(status: u16, code: &'static str, meaning: &'static str) -> ErrorCo
 }
 
 /// All of them, by status.
-pub const CODES: [ErrorCode; 65] = [
+pub const CODES: [ErrorCode; 64] = [
     code(
         400,
         "conflicting_api_keys",
@@ -161,11 +161,6 @@ pub const CODES: [ErrorCode; 65] = [
         409,
         "upload_is_incomplete",
         "Parts of the upload are missing.",
-    ),
-    code(
-        409,
-        "upload_is_needed",
-        "A job that is not over needs the upload.",
     ),
     code(409, "too_many_uploads", "The account has so many uploads."),
     code(

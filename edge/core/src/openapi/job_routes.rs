@@ -137,7 +137,8 @@ fn uploads() -> Vec<Route> {
         put,
         of(route("delete", "/v1/uploads/{id}", "deleteUpload", "Deletes an upload"))
             .takes(&[p::upload_id])
+            .says("A job that needs it keeps the file until it is over.")
             .gives_nothing(204, "It is gone.")
-            .fails(&["not_found", "upload_is_needed"]),
+            .fails(&["not_found"]),
     ]
 }
