@@ -83,6 +83,7 @@ impl Progress {
 
     /// So many bytes are to be sent, from the beginning.
     pub(crate) fn sending(&self, all: u64) {
+        self.bar.disable_steady_tick();
         self.style(
             "{prefix:24} {bar:32} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}",
         );

@@ -81,11 +81,6 @@ impl Credential {
         Self::parse(kind, &text, &source)
     }
 
-    /// What it is for.
-    pub(crate) const fn kind(&self) -> KeyKind {
-        self.kind
-    }
-
     /// The key. Only for the `Authorization` header.
     pub(crate) fn reveal(&self) -> &str {
         &self.text

@@ -40,7 +40,7 @@ fn jobs_are_listed_with_what_came_of_them() {
     assert_eq!(request.header("authorization"), Some(bearer.as_str()));
     assert_eq!(
         ended.stdout,
-        "ID     NAME             STATE      DONE  CREATED                  OUTCOME\n\
+        "ID     NAME           STATE      DONE  CREATED                  OUTCOME\n\
          job_1  talk\u{fffd}[2J.flac  succeeded  25 %  2026-09-21 14:13:20 UTC  tr_1\n\
          job_2  talk\u{fffd}[2J.flac  failed     25 %  2026-09-21 14:13:20 UTC  unsupported_audio\n"
     );

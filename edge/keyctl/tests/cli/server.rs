@@ -107,11 +107,11 @@ impl Gate {
         let mut missing = self.missing.lock().unwrap();
         *missing -= 1;
         self.open.notify_all();
-        let (_, late) = self
+        let (missing, _) = self
             .open
             .wait_timeout_while(missing, LONG, |missing| *missing > 0)
             .unwrap();
-        assert!(!late.timed_out(), "the others never came");
+        assert_eq!(*missing, 0, "the others never came");
     }
 }
 
@@ -338,7 +338,8 @@ fn read(connection: &TcpStream) -> Option<Request> {
         .header("content-length")
         .map_or(0, |text| text.parse().unwrap());
     request.body.resize(length, 0);
-    reader.read_exact(&mut request.body).unwrap();
+    // A client that gives up in the middle of its body has asked for nothing.
+    reader.read_exact(&mut request.body).ok()?;
     Some(request)
 }
 

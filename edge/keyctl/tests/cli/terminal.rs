@@ -43,6 +43,7 @@ fn in_a_terminal(program: &Program, server: &Server, typed: &str, args: &[&str])
     // The command holds the far end open; it must be gone before the near end can be read to its end.
     let mut child = program
         .at(server)
+        .env("TERM", "xterm")
         .args(args)
         .stdin(far.try_clone().unwrap())
         .stdout(far.try_clone().unwrap())

@@ -15,7 +15,6 @@ use crate::patience::patiently;
 use crate::progress::Progress;
 use crate::table::printable;
 
-use super::direct::unread;
 use super::output::Target;
 use super::recording::Recording;
 use super::{Outcome, Session};
@@ -139,7 +138,7 @@ impl Session<'_> {
                 }
                 progress.sent_in_all(start);
                 let told = |more| progress.sent(more);
-                let mut file = recording.part(start, bytes, told).map_err(unread)?;
+                let mut file = recording.part(start, bytes, told)?;
                 let response = self.client.send_stream(
                     &Method::PUT,
                     &path,

@@ -49,7 +49,7 @@ impl Session<'_> {
                     progress.waiting();
                 }
             };
-            let file = recording.part(0, recording.bytes, told).map_err(unread)?;
+            let file = recording.part(0, recording.bytes, told)?;
             let response = self.client.send_stream(
                 &Method::POST,
                 &path,
@@ -90,9 +90,4 @@ impl Session<'_> {
         let boundary = format!("keyctl-{}", given_or_random(None)?);
         Ok(Form::new(boundary, &fields, &recording.name))
     }
-}
-
-/// Why a file could not be read.
-pub(super) fn unread(cause: std::io::Error) -> Error {
-    Error::Usage(format!("the file cannot be read: {cause}"))
 }

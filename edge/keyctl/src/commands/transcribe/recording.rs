@@ -1,7 +1,8 @@
 //! A file to be transcribed, which may be larger than the memory.
 
+use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom};
+use std::io::{Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -18,9 +19,6 @@ pub(super) struct Recording {
 
 impl Recording {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let unreadable = |cause: &dyn std::fmt::Display| {
-            Error::Usage(format!("the file cannot be read: {cause}"))
-        };
         let file = File::open(path).map_err(|e| unreadable(&e))?;
         let metadata = file.metadata().map_err(|e| unreadable(&e))?;
         if !metadata.is_file() {
@@ -40,9 +38,19 @@ impl Recording {
         start: u64,
         bytes: u64,
         told: F,
-    ) -> io::Result<Exact<impl Read, F>> {
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(start))?;
+    ) -> Result<Exact<impl Read, F>, Error> {
+        let mut file = File::open(&self.path).map_err(|e| unreadable(&e))?;
+        let now = file.metadata().map_err(|e| unreadable(&e))?.len();
+        if now != self.bytes {
+            // Parts of two recordings are none.
+            return Err(unreadable(&"its length has changed meanwhile"));
+        }
+        file.seek(SeekFrom::Start(start))
+            .map_err(|e| unreadable(&e))?;
         Ok(Exact::new(file, bytes, told))
     }
+}
+
+fn unreadable(cause: &dyn Display) -> Error {
+    Error::Usage(format!("the file cannot be read: {cause}"))
 }
