@@ -118,14 +118,21 @@ impl Client {
         path: &ApiPath,
         stream: Stream<'_>,
     ) -> Result<Response<Body>, Error> {
+        let Stream {
+            content_type,
+            bytes,
+            body,
+            idempotency,
+            patience,
+        } = stream;
         let head = Head {
-            content_type: Some(stream.content_type),
-            bytes: Some(stream.bytes),
-            idempotency: stream.idempotency,
-            pace: Pace::Sending(stream.patience),
+            content_type: Some(content_type),
+            bytes: Some(bytes),
+            idempotency,
+            pace: Pace::Sending(patience),
         };
         self.exchange
-            .answered(method, path, head, SendBody::from_reader(stream.body))
+            .answered(method, path, head, SendBody::from_reader(body))
     }
 
     /// Reads something long; so long may pass until it begins, and until it ends.

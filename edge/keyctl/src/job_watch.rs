@@ -18,7 +18,7 @@ use crate::table::printable;
 pub(crate) const JOBS: &str = "/v1/jobs";
 
 /// How long nothing may come before the events are asked for anew.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// How many streams in a row may break off without news.
 const MAX_DUMB_STREAMS: u32 = 3;
 

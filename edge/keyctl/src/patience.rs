@@ -12,7 +12,7 @@ use crate::table::printable;
 /// How often in all one call waits for its turn.
 const MAX_WAITS: u32 = 6;
 /// Longest time that a call waits for its turn, each time; what takes longer is a quota of a day or month.
-const MAX_WAIT: Duration = Duration::from_secs(10 * 60);
+const MAX_WAIT: Duration = Duration::from_mins(10);
 /// How often a call that failed is made again.
 const MAX_REPEATS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
@@ -39,7 +39,7 @@ impl Pauses {
         let mut chance = [0];
         // Without chance it is the whole pause.
         match rng.fill(&mut chance) {
-            Ok(()) => pause - pause / 2 * u32::from(chance[0]) / 256,
+            Ok(()) => pause * (512 - u32::from(chance[0])) / 512,
             Err(_) => pause,
         }
     }
@@ -167,7 +167,7 @@ mod tests {
         let all: Vec<Duration> = (0..20).map(|_| pauses.next(&mut rng)).collect();
         let mut bound = FIRST_PAUSE;
         for pause in all {
-            assert!(pause > bound / 2 - Duration::from_millis(1) && pause <= bound);
+            assert!(pause >= bound / 2 && pause <= bound);
             bound = (bound * 3).min(LONGEST_PAUSE);
         }
     }

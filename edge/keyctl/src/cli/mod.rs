@@ -151,8 +151,6 @@ impl Command {
     /// Whether the output is for programs.
     pub(crate) const fn json(&self) -> bool {
         match self {
-            // One line of JSON for each file tells more than the last error.
-            Self::Transcribe(_) => false,
             Self::Jobs { command } => command.json(),
             Self::Webhooks { command } => command.json(),
             Self::Create(args) => args.api.json,
@@ -165,8 +163,8 @@ impl Command {
             Self::Credits(args) => args.api.json,
             Self::CreateMany(args) => args.api.json,
             Self::Import(args) => args.api.json,
-            // Its output is JSON in any case, and no answer of the API.
-            Self::Bulk(_) => false,
+            // Their output is not the API's JSON: lines of their own.
+            Self::Transcribe(_) | Self::Bulk(_) => false,
             Self::Plan { command } => command.json(),
             Self::Owner { command } => command.json(),
             Self::PurgeOwner(args) => args.api.json,

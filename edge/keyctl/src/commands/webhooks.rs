@@ -75,7 +75,7 @@ fn create(args: CreateWebhookArgs, out: &mut impl Write) -> Result<(), Error> {
 }
 
 fn update(args: UpdateWebhookArgs, out: &mut impl Write) -> Result<(), Error> {
-    let patch = WebhookPatch {
+    let changes = WebhookPatch {
         url: args.receiver,
         events: (!args.events.is_empty()).then_some(args.events),
         name: match (args.name, args.no_name) {
@@ -89,13 +89,13 @@ fn update(args: UpdateWebhookArgs, out: &mut impl Write) -> Result<(), Error> {
             _ => None,
         },
     };
-    if patch == WebhookPatch::default() {
+    if changes == WebhookPatch::default() {
         let message = "say what is to be changed: `keyctl help webhooks update` lists the fields";
         return Err(Error::Usage(message.to_owned()));
     }
     let path = webhook(&args.id)?;
     let client = caller(args.caller.edge_url.as_deref(), &args.caller.call)?;
-    let answer = client.send_json(&Method::PATCH, &path, &patch)?;
+    let answer = client.send_json(&Method::PATCH, &path, &changes)?;
     print(&answer, args.caller.call.json, out, webhook_table)
 }
 
@@ -124,14 +124,14 @@ fn with_secret(
     json: bool,
     out: &mut impl Write,
     repeat: &Repeat,
-    make: impl FnOnce() -> Result<Answer<WebhookView>, Error>,
+    ask: impl FnOnce() -> Result<Answer<WebhookView>, Error>,
 ) -> Result<(), Error> {
     let mut file = place
         .secret_out
         .as_deref()
         .map(PrivateFile::create)
         .transpose()?;
-    let made = make().and_then(|answer| match answer.value.secret.clone() {
+    let made = ask().and_then(|answer| match answer.value.secret.clone() {
         Some(secret) => Ok((answer, secret)),
         None => Err(client.unexpected("no secret where one was made")),
     });

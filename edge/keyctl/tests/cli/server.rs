@@ -288,20 +288,20 @@ fn answer(mut connection: TcpStream, reply: Reply) {
 }
 
 fn events(mut connection: TcpStream, parts: &[String], ending: Ending) {
-    let mut text = String::from(
+    let mut text = Vec::from(
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
         transfer-encoding: chunked\r\nconnection: close\r\n\r\n",
     );
     for part in parts {
-        text.push_str(&format!("{:x}\r\n{part}\r\n", part.len()));
+        write!(text, "{:x}\r\n{part}\r\n", part.len()).unwrap();
     }
     match ending {
-        Ending::Whole => text.push_str("0\r\n\r\n"),
-        Ending::Broken => text.push_str("ffff\r\ndata: {\"ty"),
+        Ending::Whole => text.extend(b"0\r\n\r\n"),
+        Ending::Broken => text.extend(b"ffff\r\ndata: {\"ty"),
         Ending::Held => {}
     }
     // The client may have gone once it knows enough.
-    let _ = connection.write_all(text.as_bytes());
+    let _ = connection.write_all(&text);
     if matches!(ending, Ending::Held) {
         let _ = connection.read_to_end(&mut Vec::new());
     }

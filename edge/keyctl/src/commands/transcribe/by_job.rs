@@ -21,7 +21,7 @@ use super::{Outcome, Session};
 
 const UPLOADS: &str = "/v1/uploads";
 /// How long the answer to a part may take once it is sent, and a transcript that is there.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Most parts of a file: as many as the stores of the world take.
 const MAX_PARTS: u64 = 10_000;
 
@@ -48,23 +48,20 @@ impl Session<'_> {
     /// The id of the file's upload, complete.
     fn upload(&self, recording: &Recording, progress: &Progress) -> Result<String, Error> {
         let say = |text: &str| progress.say(text);
-        let upload = match &self.args.upload {
-            Some(id) => {
-                let path = ApiPath::of(UPLOADS).under(id)?;
-                patiently(&say, || self.client.get::<Upload>(&path))?.value
-            }
-            None => {
-                let wish = NewUpload {
-                    name: &recording.name,
-                    bytes: recording.bytes,
-                };
-                let key = given_or_random(None)?;
-                let path = ApiPath::of(UPLOADS);
-                patiently(&say, || {
-                    self.client.post_under::<Upload>(&path, &wish, &key)
-                })?
-                .value
-            }
+        let upload = if let Some(id) = &self.args.upload {
+            let path = ApiPath::of(UPLOADS).under(id)?;
+            patiently(&say, || self.client.get::<Upload>(&path))?.value
+        } else {
+            let wish = NewUpload {
+                name: &recording.name,
+                bytes: recording.bytes,
+            };
+            let key = given_or_random(None)?;
+            let path = ApiPath::of(UPLOADS);
+            patiently(&say, || {
+                self.client.post_under::<Upload>(&path, &wish, &key)
+            })?
+            .value
         };
         if upload.bytes != recording.bytes {
             return Err(Error::Usage(format!(

@@ -18,7 +18,7 @@ use super::recording::Recording;
 use super::{Outcome, Session};
 
 /// How long a transcript may take: longer than any edge waits for its host.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const PATIENCE: Duration = Duration::from_mins(30);
 
 impl Session<'_> {
     /// Sends the file, and writes the answer. Sent again under the same key, it is done once.
