@@ -268,6 +268,19 @@ mod tests {
     }
 
     #[test]
+    fn an_api_key_that_is_given_shows_in_no_debug() {
+        for command in [
+            "transcribe a.wav",
+            "jobs list",
+            "webhooks create --url https://a.example",
+        ] {
+            let words = ["keyctl"].into_iter().chain(command.split(' '));
+            let cli = Cli::try_parse_from(words.chain(["--api-key", "s3cr3t"])).unwrap();
+            assert!(!format!("{cli:?}").contains("s3cr3t"), "{command}");
+        }
+    }
+
+    #[test]
     fn no_flag_takes_the_root_key_itself() {
         for flag in ["--token", "--root-key", "--admin-token"] {
             let error = Cli::try_parse_from(["keyctl", "list", flag, "x"]).unwrap_err();

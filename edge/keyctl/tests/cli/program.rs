@@ -74,6 +74,11 @@ pub(crate) fn keyctl(server: &Server, args: &[&str]) -> Ended {
     end(Program::new().at(server).args(args))
 }
 
+/// Runs a command of words in the directory of `program`, with both keys.
+pub(crate) fn run(program: &Program, server: &Server, command: &str) -> Ended {
+    end(program.at(server).args(command.split_whitespace()))
+}
+
 /// Runs a command to its end.
 pub(crate) fn end(command: &mut Command) -> Ended {
     let Output {

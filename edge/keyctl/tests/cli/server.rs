@@ -3,19 +3,21 @@
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::gate::Gate;
+
 /// The root key that the tests use.
 pub(crate) const ROOT_KEY: &str = "wkroot_live_test";
 /// The API key that the tests use.
 pub(crate) const API_KEY: &str = "wk_live_test";
 /// How long a test waits for what must come at once.
-const LONG: Duration = Duration::from_secs(30);
+pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug)]
@@ -87,32 +89,6 @@ pub(crate) enum Ending {
     Broken,
     /// Not before the client hangs up.
     Held,
-}
-
-/// Opens when so many have come.
-pub(crate) struct Gate {
-    missing: Mutex<usize>,
-    open: Condvar,
-}
-
-impl Gate {
-    pub(crate) fn of(count: usize) -> Arc<Self> {
-        Arc::new(Self {
-            missing: Mutex::new(count),
-            open: Condvar::new(),
-        })
-    }
-
-    fn pass(&self) {
-        let mut missing = self.missing.lock().unwrap();
-        *missing -= 1;
-        self.open.notify_all();
-        let (missing, _) = self
-            .open
-            .wait_timeout_while(missing, LONG, |missing| *missing > 0)
-            .unwrap();
-        assert_eq!(*missing, 0, "the others never came");
-    }
 }
 
 impl Reply {
