@@ -44,7 +44,7 @@ pub(crate) struct TranscribeArgs {
     pub(crate) model: String,
 
     /// Language that is spoken, as ISO 639-1 (`en`) [default: it is found out]
-    #[arg(long, value_name = "LANGUAGE", conflicts_with = "translate")]
+    #[arg(long, value_name = "LANGUAGE")]
     pub(crate) language: Option<String>,
 
     /// Text that guides style and spelling
