@@ -22,13 +22,13 @@ pub(crate) enum Error {
         url: String,
         cause: Box<ureq::Error>,
     },
-    /// A redirect. The root key is for the address that was given and no other.
+    /// A redirect. The key is for the address that was given and no other.
     #[error(
-        "{url} answered with a redirect to {location:?}, which is not followed: the root key goes to no other address. Give that address if you trust it"
+        "{url} answered with a redirect to {location:?}, which is not followed: the key goes to no other address. Give that address if you trust it"
     )]
     Redirected { url: String, location: String },
-    /// An answer, but none of the admin API.
-    #[error("{url} gave no answer of the admin API (HTTP {status}): {problem}")]
+    /// An answer, but none of the API.
+    #[error("{url} gave no answer of the API (HTTP {status}): {problem}")]
     NotTheApi {
         url: String,
         status: u16,
@@ -63,6 +63,43 @@ pub(crate) enum Error {
     /// The files of `bulk`.
     #[error("the entries or the keys could not be written ({0}); nothing was kept, run this again")]
     BulkNotWritten(io::Error),
+    /// A webhook was made, or its secret is a new one, and what was to take the secret did not.
+    #[error(
+        "the secret of {id} could not be written ({cause}); {repeat}, or make another with `keyctl webhooks rotate {id}`"
+    )]
+    SecretNotShown {
+        id: String,
+        cause: io::Error,
+        repeat: Repeat,
+    },
+    /// A webhook's receiver did not take the test.
+    #[error("the test was not delivered: {0}")]
+    NotDelivered(String),
+    /// A job ended without a transcript.
+    #[error("{id} {ending}")]
+    JobEnded { id: String, ending: String },
+    /// A job that is not over was lost sight of.
+    #[error(
+        "{cause}\nthe job is not over: `keyctl jobs watch {id}` waits for it, `keyctl jobs show {id}` tells how it stands"
+    )]
+    JobLeft { id: String, cause: Box<Self> },
+    /// A file that did not arrive as a whole.
+    #[error(
+        "{cause}\nwhat arrived is kept for a while: `keyctl transcribe --job --upload {id} …` with the same file sends the rest"
+    )]
+    UploadLeft { id: String, cause: Box<Self> },
+    /// A transcript that is there already.
+    #[error("{0} is there already: --force replaces it")]
+    OutputExists(String),
+    /// A transcript that could not be written.
+    #[error("{path} cannot be written: {cause}")]
+    NotWritten { path: String, cause: io::Error },
+    /// One of several things that were asked for; what became of each was told.
+    #[error("{failed} of {all} failed")]
+    Several { failed: usize, all: usize },
+    /// A signal that cannot be waited for.
+    #[error("the handler of interrupts could not be set: {0}")]
+    Interrupts(#[from] ctrlc::Error),
     /// Standard output.
     #[error("the output could not be written: {0}")]
     Output(#[from] io::Error),
@@ -84,11 +121,17 @@ impl Error {
     /// The exit code of the program.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) | Self::NotValid(_) => 1,
-            Self::Usage(_) => 2,
+            Self::Refused(_)
+            | Self::NotValid(_)
+            | Self::NotDelivered(_)
+            | Self::JobEnded { .. }
+            | Self::Several { .. } => 1,
+            Self::Usage(_) | Self::OutputExists(_) => 2,
             Self::Unconfirmed { cause, .. }
             | Self::ImportUnconfirmed(cause)
-            | Self::Part { cause, .. } => cause.exit_code(),
+            | Self::Part { cause, .. }
+            | Self::JobLeft { cause, .. }
+            | Self::UploadLeft { cause, .. } => cause.exit_code(),
             _ => 3,
         }
     }
@@ -104,8 +147,29 @@ impl Error {
             Self::Refused(refusal) => Some(refusal),
             Self::Unconfirmed { cause, .. }
             | Self::ImportUnconfirmed(cause)
-            | Self::Part { cause, .. } => cause.refusal(),
+            | Self::Part { cause, .. }
+            | Self::JobLeft { cause, .. }
+            | Self::UploadLeft { cause, .. } => cause.refusal(),
             _ => None,
+        }
+    }
+
+    /// The refusal of somebody who is to come back later.
+    pub(crate) fn turns_away(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) if matches!(refusal.status, 429 | 503) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may fare better in a moment: it broke on its way.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => matches!(refusal.status, 408 | 500 | 502 | 504),
+            // Of something in between.
+            Self::NotTheApi { status, .. } => *status >= 500,
+            Self::Unreachable { .. } => self.leaves_doubt(),
+            _ => false,
         }
     }
 

@@ -1,7 +1,7 @@
-//! Command line for administrators of API keys: a client of the edge's admin API.
+//! Command line of the edge: administration of its keys, and transcription with one.
 //!
-//! Exit codes: 0 done; 1 the API refused; 2 wrong use; 3 the other side (the edge, wrangler) could
-//! not be reached or understood.
+//! Exit codes: 0 done; 1 the API refused, or a file or job failed; 2 wrong use; 3 the other side (the
+//! edge, wrangler) could not be reached or understood; 130 interrupted.
 
 mod bars;
 mod cli;
@@ -13,20 +13,29 @@ mod credits_spec;
 mod edge_url;
 mod entries_file;
 mod error;
+mod events;
+mod exchange;
 mod figures;
 mod idempotency;
+mod job_watch;
+mod job_wire;
 mod key_sink;
 mod key_view;
 mod limit_spec;
+mod multipart;
 mod offline;
 mod path;
+mod patience;
+mod progress;
 mod rng;
 mod root_key;
 mod secret;
 mod table;
 mod terminal;
 mod time_spec;
+mod underway;
 mod usage_view;
+mod webhook_wire;
 mod wire;
 
 use std::io::{self, Write as _};
@@ -37,7 +46,8 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::cli::root::RootKeyCommand;
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    audit, bulk, hosts, keys, many, owners, plans, root_keys, update, usage, verify,
+    audit, bulk, hosts, jobs, keys, many, owners, plans, root_keys, transcribe, update, usage,
+    verify, webhooks,
 };
 use crate::error::Error;
 
@@ -54,6 +64,9 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Error> {
     let out = &mut io::stdout().lock();
     match cli.command {
+        Command::Transcribe(args) => transcribe::transcribe(&args, out),
+        Command::Jobs { command } => jobs::run(command, out),
+        Command::Webhooks { command } => webhooks::run(command, out),
         Command::Create(args) => keys::create(*args, out),
         Command::List(args) => keys::list(&args, out),
         Command::Show(args) => keys::show(keys::KEYS, &args, out),

@@ -1,4 +1,4 @@
-//! Keys in this program's hands: the root key, and one that a verdict is asked on.
+//! Keys in this program's hands: those that it shows to the edge, and one that a verdict is asked on.
 
 use std::fmt;
 use std::io::Read as _;
@@ -6,29 +6,70 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// Longest root key, in bytes; far more than [`edge_core::api_key::MAX_KEY_BYTES`], for keys minted
+/// Longest key, in bytes; far more than [`edge_core::api_key::MAX_KEY_BYTES`], for keys minted
 /// elsewhere.
 const MAX_BYTES: usize = 512;
 
-/// A root key: visible ASCII, so that it fits a header. Redacted in `Debug`, and in no message.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct RootKey(String);
+/// What a key is shown for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// Administration: a root key.
+    Root,
+    /// Transcription, jobs, webhooks: an API key.
+    Api,
+}
 
-impl RootKey {
-    /// Reads a root key that came from `source`, without the white space around it.
-    pub(crate) fn parse(text: &str, source: &str) -> Result<Self, Error> {
+impl KeyKind {
+    /// The environment variable that holds one, here and in `.dev/env`.
+    pub(crate) const fn variable(self) -> &'static str {
+        match self {
+            Self::Root => "ADMIN_TOKEN",
+            Self::Api => "API_KEY",
+        }
+    }
+
+    /// What else can give one.
+    pub(crate) const fn flag(self) -> &'static str {
+        match self {
+            Self::Root => "--token-file",
+            Self::Api => "--api-key",
+        }
+    }
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Root => "root key",
+            Self::Api => "API key",
+        })
+    }
+}
+
+/// A key that is shown to the edge: visible ASCII, so that it fits a header. Redacted in `Debug`, and in
+/// no message.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Credential {
+    kind: KeyKind,
+    text: String,
+}
+
+impl Credential {
+    /// Reads a key that came from `source`, without the white space around it.
+    pub(crate) fn parse(kind: KeyKind, text: &str, source: &str) -> Result<Self, Error> {
         let text = text.trim();
         if text.is_empty() || text.len() > MAX_BYTES || !text.bytes().all(|b| b.is_ascii_graphic())
         {
             return Err(Error::Usage(format!(
-                "{source} holds no root key: one word of visible ASCII, at most {MAX_BYTES} bytes"
+                "{source} holds no {kind}: one word of visible ASCII, at most {MAX_BYTES} bytes"
             )));
         }
-        Ok(Self(text.to_owned()))
+        let text = text.to_owned();
+        Ok(Self { kind, text })
     }
 
-    /// Reads a root key from a file.
-    pub(crate) fn from_file(path: &Path) -> Result<Self, Error> {
+    /// Reads a key from a file.
+    pub(crate) fn from_file(kind: KeyKind, path: &Path) -> Result<Self, Error> {
         let source = path.display().to_string();
         let unreadable = |e| Error::Usage(format!("{source} cannot be read: {e}"));
         let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -37,18 +78,18 @@ impl RootKey {
         file.take(2 * MAX_BYTES as u64)
             .read_to_string(&mut text)
             .map_err(unreadable)?;
-        Self::parse(&text, &source)
+        Self::parse(kind, &text, &source)
     }
 
     /// The key. Only for the `Authorization` header.
     pub(crate) fn reveal(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
-impl fmt::Debug for RootKey {
+impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RootKey(redacted)")
+        write!(f, "Credential({}, redacted)", self.kind)
     }
 }
 
@@ -86,17 +127,17 @@ mod tests {
     }
 
     #[test]
-    fn a_root_key_shows_neither_in_debug_nor_in_its_errors() {
-        let key = RootKey::parse(" s3cr3t\n", "ADMIN_TOKEN").unwrap();
+    fn a_credential_shows_neither_in_debug_nor_in_its_errors() {
+        let key = Credential::parse(KeyKind::Root, " s3cr3t\n", "ADMIN_TOKEN").unwrap();
         assert_eq!(key.reveal(), "s3cr3t");
         assert!(!format!("{key:?}").contains("s3cr3t"));
-        let error = RootKey::parse("s3cr3t s3cr3t", "ADMIN_TOKEN").unwrap_err();
+        let error = Credential::parse(KeyKind::Root, "s3cr3t s3cr3t", "ADMIN_TOKEN").unwrap_err();
         let (debug, text) = (format!("{error:?}"), error.to_string());
         assert!(!debug.contains("s3cr3t") && text.contains("ADMIN_TOKEN"));
     }
 
     #[test]
-    fn what_fits_no_header_is_no_root_key() {
+    fn what_fits_no_header_is_no_key() {
         let long = "x".repeat(MAX_BYTES + 1);
         for text in [
             "",
@@ -107,7 +148,10 @@ mod tests {
             "a\0",
             &long,
         ] {
-            assert!(RootKey::parse(text, "x").is_err(), "{text:?}");
+            assert!(
+                Credential::parse(KeyKind::Api, text, "x").is_err(),
+                "{text:?}"
+            );
         }
     }
 
@@ -115,10 +159,12 @@ mod tests {
     fn a_large_file_is_refused_and_not_read_to_its_end() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "x".repeat(1 << 20)).unwrap();
-        assert!(RootKey::from_file(file.path()).is_err());
+        assert!(Credential::from_file(KeyKind::Root, file.path()).is_err());
         std::fs::write(file.path(), "wkroot_1\n").unwrap();
         assert_eq!(
-            RootKey::from_file(file.path()).unwrap().reveal(),
+            Credential::from_file(KeyKind::Root, file.path())
+                .unwrap()
+                .reveal(),
             "wkroot_1"
         );
     }

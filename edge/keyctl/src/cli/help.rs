@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use clap::Command;
 
 /// The commands by what they are for, in the order of the help.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
+    ("Transcription", &["transcribe", "jobs", "webhooks"]),
     (
         "Keys",
         &[
@@ -20,6 +21,12 @@ const GROUPS: [(&str, &[&str]); 5] = [
 
 const EXAMPLES: &str = "\
 Examples:
+  keyctl transcribe talk.flac --format srt
+  keyctl transcribe *.mp3 --output-dir texts --parallel 4 --hotwords Zanzibar
+  keyctl transcribe lecture.m4a --job
+  keyctl jobs watch job_…
+  keyctl jobs list --state failed
+  keyctl webhooks create --url https://hooks.example/whisper --event job.succeeded
   keyctl create --name ci --limit minute=100/1m --limit day=1000/day
   keyctl create --name app --owner acme --plan pro --expires-in 90d --allow-ip 192.0.2.0/24
   keyctl create --name trial --credits 1000+1000/month --scope transcribe
@@ -59,6 +66,43 @@ address and the root key of the local run are taken from there.
 Exit codes: 0 done; 1 the API refused (its code, message and request id are printed); 2 wrong use; 3 \
 the edge or wrangler could not be reached or understood.";
 
+/// The same for the commands that a caller uses.
+const CALLING: &str = "\
+The address comes from --url or EDGE_URL (in `webhooks create` and `webhooks update`, where --url is the \
+receiver's, from --edge-url or EDGE_URL), the API key from the environment variable API_KEY or from --api-key. Every \
+user of a machine can read the arguments of every process: the variable is the better place.
+
+Where no address is given and the working directory holds `.dev/env` (`make run` writes it), the \
+address and the API key of the local run are taken from there.
+
+Exit codes: 0 done; 1 the API refused, or a file or job failed; 2 wrong use; 3 the edge could not be reached or \
+understood; 130 interrupted.";
+
+const TRANSCRIBING: &str = "\
+Examples:
+  keyctl transcribe talk.flac                         writes talk.txt
+  keyctl transcribe *.mp3 --format srt --output-dir subtitles
+  keyctl transcribe talk.flac --stdout | less
+  keyctl transcribe talk.flac --store                 writes talk.txt, and prints tr_…  talk.txt
+  keyctl transcribe lecture.m4a --job                 prints job_…, and returns
+  keyctl transcribe lecture.m4a --job --watch --format vtt";
+
+const WEBHOOKS: &str = "\
+Examples:
+  keyctl webhooks create --url https://hooks.example/whisper --secret-out secret.txt
+  keyctl webhooks update wh_… --event job.failed --event job.cancelled
+  keyctl webhooks rotate wh_… --overlap 1d
+  keyctl webhooks test wh_…
+  keyctl webhooks deliveries wh_… --limit 5";
+
+const JOBS: &str = "\
+Examples:
+  keyctl jobs list --state running
+  keyctl jobs watch job_…
+  keyctl jobs cancel job_…
+  keyctl jobs dead --owner acme
+  keyctl jobs retry job_…";
+
 /// The command with its help in groups, and what every command's help ends with.
 pub(crate) fn grouped(command: Command) -> Command {
     let mut template = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
@@ -91,9 +135,23 @@ fn ended(command: Command) -> Command {
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned())
         .collect();
-    let connects = command.get_arguments().any(|arg| arg.get_id() == "url");
-    let command = if connects {
-        let text = if command.get_arguments().any(|arg| arg.get_id() == "limits") {
+    let has = |id: &str| command.get_arguments().any(|arg| arg.get_id() == id);
+    let examples = match command.get_name() {
+        "transcribe" => Some(TRANSCRIBING),
+        "jobs" => Some(JOBS),
+        "webhooks" => Some(WEBHOOKS),
+        _ => None,
+    };
+    let command = if has("api_key") {
+        let text = examples.map_or_else(
+            || CALLING.to_owned(),
+            |examples| format!("{examples}\n\n{CALLING}"),
+        );
+        command.after_help(text)
+    } else if let Some(examples) = examples {
+        command.after_help(examples)
+    } else if has("url") {
+        let text = if has("limits") {
             format!("{LIMITS}\n\n{CONNECTING}")
         } else {
             CONNECTING.to_owned()
@@ -144,6 +202,18 @@ mod tests {
             let words = example.split('<').next().unwrap_or_default();
             let parsed = Cli::try_parse_from(words.split_whitespace());
             assert!(parsed.is_ok(), "{example}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn the_examples_of_a_commands_help_are_commands_that_it_takes() {
+        for example in [TRANSCRIBING, JOBS, WEBHOOKS].map(|text| text.lines().skip(1)) {
+            for line in example {
+                let words = line.trim().split("   ").next().unwrap_or_default();
+                let words = words.split('|').next().unwrap_or_default();
+                let parsed = Cli::try_parse_from(words.split_whitespace());
+                assert!(parsed.is_ok(), "{line}: {parsed:?}");
+            }
         }
     }
 

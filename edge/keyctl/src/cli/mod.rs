@@ -2,11 +2,14 @@
 
 pub(crate) mod file;
 mod help;
+pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod owner;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod root;
+pub(crate) mod transcribe;
+pub(crate) mod webhook;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,15 +19,19 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use help::grouped;
 
 use crate::idempotency::parse_key;
+use crate::secret::PresentedKey;
 use crate::time_spec::parse_duration;
 use file::{BulkArgs, CreateManyArgs, ImportArgs};
+use job::JobsCommand;
 use key::{CreateArgs, CreditsArgs, ListArgs, OneKeyArgs, RotateArgs, UpdateArgs};
 use owner::{OwnerCommand, PurgeArgs};
 use plan::PlanCommand;
 use report::{AuditArgs, HostsArgs, UsageArgs, VerifyArgs};
 use root::{RootKeyCommand, RootKeysCommand};
+use transcribe::TranscribeArgs;
+use webhook::WebhooksCommand;
 
-/// Administers the API keys of a whisper-edge deployment.
+/// Administers the API keys of a whisper-edge deployment, and transcribes with one.
 #[derive(Debug, Parser)]
 #[command(name = "keyctl", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -34,6 +41,26 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Transcribe recordings, and write text or subtitles beside them
+    ///
+    /// `talk.flac` becomes `talk.txt`, `talk.srt`, `talk.vtt` or `talk.json`, and what is there already is not
+    /// replaced without --force. The name of each new file is printed, after the transcript's id where it is kept
+    /// (--store, --job). Files above 25 MiB are uploaded in parts and done as jobs, and waited for.
+    ///
+    /// What may pass is waited for: a limit that is reached, a host that is busy, a connection that breaks. One
+    /// file's failure does not end the others; exit code 1 where any failed.
+    Transcribe(Box<TranscribeArgs>),
+    /// Your jobs: how they stand, wait, cancel; dead ones, for root keys
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
+    /// Your webhooks: make, change, test, look at deliveries
+    Webhooks {
+        #[command(subcommand)]
+        command: WebhooksCommand,
+    },
+
     /// Make a key; it is printed once and kept nowhere
     ///
     /// The key alone goes to standard output, what is known of it to standard error.
@@ -124,6 +151,8 @@ impl Command {
     /// Whether the output is for programs.
     pub(crate) const fn json(&self) -> bool {
         match self {
+            Self::Jobs { command } => command.json(),
+            Self::Webhooks { command } => command.json(),
             Self::Create(args) => args.api.json,
             Self::List(args) => args.api.json,
             Self::Show(args) | Self::Enable(args) | Self::Disable(args) | Self::Revoke(args) => {
@@ -134,8 +163,8 @@ impl Command {
             Self::Credits(args) => args.api.json,
             Self::CreateMany(args) => args.api.json,
             Self::Import(args) => args.api.json,
-            // Its output is JSON in any case, and no answer of the API.
-            Self::Bulk(_) => false,
+            // Their output is not the API's JSON: lines of their own.
+            Self::Transcribe(_) | Self::Bulk(_) => false,
             Self::Plan { command } => command.json(),
             Self::Owner { command } => command.json(),
             Self::PurgeOwner(args) => args.api.json,
@@ -168,6 +197,35 @@ pub(crate) struct ApiArgs {
     pub(crate) timeout: Duration,
 
     /// Print exactly the API's JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where the API is, and how a caller speaks with it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct CallerArgs {
+    /// Address of the edge, as `https://host[:port]`; plain http only on this machine (localhost)
+    #[arg(long, env = "EDGE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+}
+
+/// How a caller speaks with an edge, wherever it is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct CallArgs {
+    /// API key; better in the environment variable, where other users of this machine cannot read it
+    #[arg(long, env = "API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) api_key: Option<PresentedKey>,
+
+    /// How long to wait for an answer in all, as `30s` or `2m`; for a recording, while nothing moves
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+
+    /// Print JSON: exactly the API's, or one line for each file
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -207,6 +265,19 @@ mod tests {
             command.get_subcommands().for_each(walk);
         }
         walk(&Cli::command());
+    }
+
+    #[test]
+    fn an_api_key_that_is_given_shows_in_no_debug() {
+        for command in [
+            "transcribe a.wav",
+            "jobs list",
+            "webhooks create --url https://a.example",
+        ] {
+            let words = ["keyctl"].into_iter().chain(command.split(' '));
+            let cli = Cli::try_parse_from(words.chain(["--api-key", "s3cr3t"])).unwrap();
+            assert!(!format!("{cli:?}").contains("s3cr3t"), "{command}");
+        }
     }
 
     #[test]

@@ -3,14 +3,17 @@
 pub(crate) mod audit;
 pub(crate) mod bulk;
 pub(crate) mod hosts;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod many;
 pub(crate) mod owners;
 pub(crate) mod plans;
 pub(crate) mod root_keys;
+pub(crate) mod transcribe;
 pub(crate) mod update;
 pub(crate) mod usage;
 pub(crate) mod verify;
+pub(crate) mod webhooks;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -18,8 +21,8 @@ use std::io::Write;
 use edge_core::admin::MAX_PAGE;
 use edge_core::limit::{Limit, check_all};
 
-use crate::cli::ApiArgs;
 use crate::cli::key::{ExpiryArgs, PageArgs};
+use crate::cli::{ApiArgs, CallArgs};
 use crate::client::{Answer, Client};
 use crate::connection::Connection;
 use crate::error::{Error, Repeat};
@@ -35,6 +38,12 @@ const MAX_PAGES: usize = 1_000;
 
 fn client(args: &ApiArgs) -> Result<Client, Error> {
     Ok(Client::new(Connection::find(args)?, args.timeout))
+}
+
+/// A client with an API key.
+fn caller(url: Option<&str>, args: &CallArgs) -> Result<Client, Error> {
+    let connection = Connection::find_for_caller(url, args.api_key.as_ref())?;
+    Ok(Client::new(connection, args.timeout))
 }
 
 /// Prints an answer: the API's JSON as it came, or a table.

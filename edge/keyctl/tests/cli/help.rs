@@ -12,6 +12,7 @@ fn help(args: &[&str]) -> String {
 fn the_help_alone_suffices() {
     let text = help(&["--help"]);
     for part in [
+        "Transcription:",
         "Keys:",
         "Many keys:",
         "Plans and owners:",
@@ -50,4 +51,22 @@ fn a_command_explains_its_flags_limits_and_connection() {
         "{text}"
     );
     assert!(!help(&["bulk", "--help"]).contains("ADMIN_TOKEN"));
+}
+
+#[test]
+fn a_command_of_callers_names_the_api_key_and_gives_examples() {
+    let text = help(&["transcribe", "--help"]);
+    for part in [
+        "API_KEY",
+        "--api-key",
+        "keyctl transcribe talk.flac --stdout",
+        "--hotwords",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("ADMIN_TOKEN"), "{text}");
+    assert!(help(&["webhooks", "create", "--help"]).contains("--edge-url"));
+    assert!(help(&["webhooks", "--help"]).contains("keyctl webhooks test wh_…"));
+    assert!(help(&["jobs", "retry", "--help"]).contains("ADMIN_TOKEN"));
+    assert!(help(&["jobs", "watch", "--help"]).contains("API_KEY"));
 }

@@ -4,7 +4,7 @@ use crate::program::{Ended, keyctl};
 use crate::server::{Reply, Server};
 
 /// One of every kind that reads an answer.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 36] = [
     "list",
     "list --json",
     "list --all",
@@ -28,6 +28,19 @@ const COMMANDS: [&str; 23] = [
     "verify wk_live_1",
     "root-keys list",
     "root-keys create --name a --scope admin:*",
+    "jobs list",
+    "jobs list --all --json",
+    "jobs show job_1",
+    "jobs watch job_1",
+    "jobs cancel job_1",
+    "jobs dead",
+    "jobs retry job_1",
+    "webhooks list",
+    "webhooks create --url https://a.example",
+    "webhooks update wh_1 --disable",
+    "webhooks rotate wh_1",
+    "webhooks test wh_1",
+    "webhooks deliveries wh_1",
 ];
 
 fn not_the_api(ended: &Ended) {

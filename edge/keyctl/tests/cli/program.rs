@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::server::{ROOT_KEY, Server};
+use crate::server::{API_KEY, ROOT_KEY, Server};
 
 /// keyctl in an empty directory of its own.
 pub(crate) struct Program {
@@ -36,6 +36,30 @@ impl Program {
         command
     }
 
+    /// The command without arguments, with an address and both keys.
+    pub(crate) fn at(&self, server: &Server) -> Command {
+        let mut command = self.bare();
+        command
+            .env("EDGE_URL", server.url())
+            .env("ADMIN_TOKEN", ROOT_KEY)
+            .env("API_KEY", API_KEY);
+        command
+    }
+
+    /// What a file in the directory holds; nothing where there is none.
+    pub(crate) fn read(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.directory.path().join(name)).ok()
+    }
+
+    /// The names in the directory.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.directory.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
     /// Writes a file into the directory and gives its path.
     pub(crate) fn write(&self, name: &str, text: &str) -> std::path::PathBuf {
         let path = self.directory.path().join(name);
@@ -45,14 +69,14 @@ impl Program {
     }
 }
 
-/// Runs keyctl against `server` with its root key.
+/// Runs keyctl against `server` with its root key and an API key.
 pub(crate) fn keyctl(server: &Server, args: &[&str]) -> Ended {
-    let program = Program::new();
-    end(program
-        .bare()
-        .env("EDGE_URL", server.url())
-        .env("ADMIN_TOKEN", ROOT_KEY)
-        .args(args))
+    end(Program::new().at(server).args(args))
+}
+
+/// Runs a command of words in the directory of `program`, with both keys.
+pub(crate) fn run(program: &Program, server: &Server, command: &str) -> Ended {
+    end(program.at(server).args(command.split_whitespace()))
 }
 
 /// Runs a command to its end.

@@ -1,16 +1,23 @@
-//! An HTTP server on a free port, one connection after the other, that records what it was asked.
+//! An HTTP server on a free port that records what it was asked, and answers one request at a time.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::gate::Gate;
+
 /// The root key that the tests use.
 pub(crate) const ROOT_KEY: &str = "wkroot_live_test";
+/// The API key that the tests use.
+pub(crate) const API_KEY: &str = "wk_live_test";
+/// How long a test waits for what must come at once.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug)]
@@ -67,6 +74,21 @@ pub(crate) enum Reply {
     Endless,
     /// Nothing, until the client hangs up.
     Silence,
+    /// Server-sent events, each a chunk of its own, and then how it ends.
+    Events(Vec<String>, Ending),
+    /// That answer, once so many have come to the gate.
+    Behind(Arc<Gate>, Box<Reply>),
+}
+
+/// How a stream ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    /// As HTTP has it.
+    Whole,
+    /// The connection goes, in the middle of a chunk.
+    Broken,
+    /// Not before the client hangs up.
+    Held,
 }
 
 impl Reply {
@@ -76,6 +98,33 @@ impl Reply {
             headers: vec![("content-type", "application/json".to_owned())],
             body: body.into(),
         }
+    }
+
+    /// With another header.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        if let Self::Answer { headers, .. } = &mut self {
+            headers.retain(|(known, _)| *known != name);
+            headers.push((name, value.into()));
+        }
+        self
+    }
+
+    /// A transcript that is no JSON.
+    pub(crate) fn text(body: &str) -> Self {
+        Self::new(200, body).with("content-type", "text/plain; charset=utf-8")
+    }
+
+    /// A refusal in the API's envelope.
+    pub(crate) fn refused(status: u16, code: &str) -> Self {
+        let kind = if status == 429 {
+            "rate_limit_error"
+        } else {
+            "server_error"
+        };
+        let error = serde_json::json!({
+            "message": format!("because of {code}"), "type": kind, "param": null, "code": code,
+        });
+        Self::new(status, serde_json::json!({ "error": error }).to_string())
     }
 }
 
@@ -88,19 +137,22 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(mut handle: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
+    pub(crate) fn start(handle: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let ending = Arc::new(AtomicBool::new(false));
         let (seen, end) = (Arc::clone(&requests), Arc::clone(&ending));
+        let handle = Mutex::new(handle);
         let thread = std::thread::spawn(move || {
-            for connection in listener.incoming() {
-                if end.load(Ordering::SeqCst) {
-                    return;
+            std::thread::scope(|scope| {
+                for connection in listener.incoming() {
+                    if end.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    scope.spawn(|| serve(connection.unwrap(), &seen, &handle));
                 }
-                serve(connection.unwrap(), &seen, &mut handle);
-            }
+            });
         });
         Self {
             address,
@@ -125,6 +177,20 @@ impl Server {
         self.requests.lock().unwrap().clone()
     }
 
+    /// Waits until so many have been asked.
+    pub(crate) fn wait_for(&self, count: usize) {
+        let begun = std::time::Instant::now();
+        while self.requests().len() < count {
+            assert!(begun.elapsed() < LONG, "{:?}", self.lines());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Methods and targets of everything asked so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.requests().iter().map(Request::line).collect()
+    }
+
     /// The only request.
     pub(crate) fn request(&self) -> Request {
         let mut requests = self.requests();
@@ -147,15 +213,24 @@ impl Drop for Server {
 }
 
 fn serve(
-    mut connection: TcpStream,
+    connection: TcpStream,
     seen: &Mutex<Vec<Request>>,
-    handle: &mut impl FnMut(&Request) -> Reply,
+    handle: &Mutex<impl FnMut(&Request) -> Reply>,
 ) {
     let Some(request) = read(&connection) else {
         return;
     };
-    seen.lock().unwrap().push(request.clone());
-    match handle(&request) {
+    let reply = {
+        // In one step: what a test finds recorded in an order was answered in that order.
+        let mut handle = handle.lock().unwrap();
+        seen.lock().unwrap().push(request.clone());
+        handle(&request)
+    };
+    answer(connection, reply);
+}
+
+fn answer(mut connection: TcpStream, reply: Reply) {
+    match reply {
         Reply::Answer {
             status,
             headers,
@@ -180,6 +255,31 @@ fn serve(
             while connection.write_all(&[b' '; 8_192]).is_ok() {}
         }
         Reply::Silence => drop(connection.read_to_end(&mut Vec::new())),
+        Reply::Events(parts, ending) => events(connection, &parts, ending),
+        Reply::Behind(gate, reply) => {
+            gate.pass();
+            answer(connection, *reply);
+        }
+    }
+}
+
+fn events(mut connection: TcpStream, parts: &[String], ending: Ending) {
+    let mut text = Vec::from(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
+        transfer-encoding: chunked\r\nconnection: close\r\n\r\n",
+    );
+    for part in parts {
+        write!(text, "{:x}\r\n{part}\r\n", part.len()).unwrap();
+    }
+    match ending {
+        Ending::Whole => text.extend(b"0\r\n\r\n"),
+        Ending::Broken => text.extend(b"ffff\r\ndata: {\"ty"),
+        Ending::Held => {}
+    }
+    // The client may have gone once it knows enough.
+    let _ = connection.write_all(&text);
+    if matches!(ending, Ending::Held) {
+        let _ = connection.read_to_end(&mut Vec::new());
     }
 }
 
@@ -214,7 +314,8 @@ fn read(connection: &TcpStream) -> Option<Request> {
         .header("content-length")
         .map_or(0, |text| text.parse().unwrap());
     request.body.resize(length, 0);
-    reader.read_exact(&mut request.body).unwrap();
+    // A client that gives up in the middle of its body has asked for nothing.
+    reader.read_exact(&mut request.body).ok()?;
     Some(request)
 }
 

@@ -11,12 +11,17 @@ use serde_json::json;
 
 use crate::api::admin_api;
 use crate::program::Program;
-use crate::server::{ROOT_KEY, Server};
+use crate::server::{Reply, Server};
 use crate::stored::memory_with;
 
 /// Runs keyctl on a terminal of 90 columns on which `typed` was typed; its exit code, and what the
 /// terminal shows.
 fn on_a_terminal(server: &Server, typed: &str, args: &[&str]) -> (i32, String) {
+    in_a_terminal(&Program::new(), server, typed, args)
+}
+
+/// The same where files are.
+fn in_a_terminal(program: &Program, server: &Server, typed: &str, args: &[&str]) -> (i32, String) {
     let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&near).unwrap();
     unlockpt(&near).unwrap();
@@ -35,12 +40,10 @@ fn on_a_terminal(server: &Server, typed: &str, args: &[&str]) -> (i32, String) {
     tcsetwinsize(&near, size).unwrap();
     let mut near = File::from(near);
     near.write_all(typed.as_bytes()).unwrap();
-    let program = Program::new();
     // The command holds the far end open; it must be gone before the near end can be read to its end.
     let mut child = program
-        .bare()
-        .env("EDGE_URL", server.url())
-        .env("ADMIN_TOKEN", ROOT_KEY)
+        .at(server)
+        .env("TERM", "xterm")
         .args(args)
         .stdin(far.try_clone().unwrap())
         .stdout(far.try_clone().unwrap())
@@ -87,4 +90,40 @@ fn a_purge_is_asked_for_and_only_the_owners_name_confirms_it() {
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("deletes every key of acme"), "{shown}");
     assert_eq!(server.request().line(), "DELETE /admin/owners/acme");
+}
+
+#[test]
+fn a_deletion_is_asked_for_and_only_the_webhooks_id_confirms_it() {
+    let server = Server::answering(204, "");
+    let delete = ["webhooks", "delete", "wh_1"];
+    let (code, shown) = on_a_terminal(&server, "y\n", &delete);
+    assert!(code == 2 && shown.contains("not confirmed"), "{shown}");
+    assert!(server.requests().is_empty());
+    let (code, shown) = on_a_terminal(&server, "wh_1\n", &delete);
+    assert!(code == 0 && shown.contains("deleted wh_1"), "{shown}");
+}
+
+#[test]
+fn transcripts_have_headings_and_drive_no_terminal_and_what_is_sent_has_a_bar() {
+    let server = Server::start(|_| Reply::text("one\x1b]0;title\x07\n"));
+    let program = Program::new();
+    program.write("a.wav", "x");
+    program.write("b.wav", "x");
+    let args = ["transcribe", "a.wav", "b.wav", "--stdout"];
+    let (code, shown) = in_a_terminal(&program, &server, "", &args);
+    assert_eq!(code, 0, "{shown}");
+    for text in [
+        "==> a.wav <==",
+        "==> b.wav <==",
+        "one\u{fffd}]0;title\u{fffd}",
+    ] {
+        assert!(shown.contains(text), "{text}\n{shown}");
+    }
+    assert!(!shown.contains("\x1b]0;"), "{shown}");
+    let (_, alone) = in_a_terminal(&program, &server, "", &["transcribe", "a.wav", "--stdout"]);
+    assert!(!alone.contains("==>"), "{alone}");
+    let bar = alone
+        .lines()
+        .any(|line| line.contains("a.wav") && line.contains("1 B/1 B"));
+    assert!(bar || alone.contains("transcribing"), "{alone}");
 }
