@@ -11,13 +11,15 @@ use std::thread::Thread;
 use edge_core::api_key::KeyHash;
 use edge_core::change::{Actor, AuditEvent, Change};
 use edge_core::config::{Lookup, Settings};
+use edge_core::jobs::DeadJob;
 use edge_core::key_record::KeyRecord;
 use edge_core::key_state::{Entry, KeyState};
 use edge_core::limit::Limit;
 use edge_core::plan::Plan;
 use edge_core::ports::{
-    AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
-    KeyView, Page, PortError, Rng as _, UnixMs, UsageQuery, plan_directory,
+    AuditQuery, Changed, Claim, Clock, Database, DeadQuery, Directories, Entered, JobObjects,
+    KeyObjects, KeyStore, KeyView, Page, PortError, Retried, Rng as _, UnixMs, UsageQuery,
+    plan_directory,
 };
 use edge_core::usage::Rollup;
 use serde_json::Value;
@@ -259,6 +261,24 @@ impl Database for Drafts {
     }
 
     async fn purge_transcripts(&self, _: &str) -> Result<u64, PortError> {
+        absent()
+    }
+}
+
+impl JobObjects for Drafts {
+    async fn dead_jobs(&self, _: &DeadQuery) -> Result<Vec<(u64, DeadJob)>, PortError> {
+        absent()
+    }
+
+    async fn account_of_dead(&self, _: &str) -> Result<Option<String>, PortError> {
+        absent()
+    }
+
+    async fn retry(&self, _: &str, _: &str, _: &AuditEvent) -> Result<Retried, PortError> {
+        absent()
+    }
+
+    async fn purge_jobs(&self, _: &str) -> Result<u64, PortError> {
         absent()
     }
 }
