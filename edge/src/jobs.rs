@@ -18,7 +18,6 @@ use inference_api::envelope::{Envelope, ErrorBody};
 use inference_api::transcript::Task;
 use js_sys::futures::JsFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 
@@ -101,7 +100,8 @@ pub(crate) fn of_owner(
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Made {
-    View(Box<RawValue>),
+    /// [`JobView`] as JSON.
+    View(String),
     Error(ErrorBody),
     Missing(Missing),
 }
@@ -126,7 +126,7 @@ impl Missing {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Item {
-    Job(Box<RawValue>),
+    Job(Box<JobView>),
     Error(ErrorBody),
 }
 
@@ -140,7 +140,8 @@ struct Batch {
 struct Answer {
     #[serde(default)]
     items: Vec<Made>,
-    view: Option<Box<RawValue>>,
+    /// A view as JSON.
+    view: Option<String>,
     error: Option<String>,
     #[serde(default)]
     most: u32,
@@ -196,13 +197,13 @@ fn known(prefix: &str, id: &str, what: &'static str) -> Result<(), EdgeError> {
 }
 
 /// 202 with a job and where it is to be asked after. `preferred`: because the caller preferred so (RFC 7240).
-fn accepted(call: &Call, view: &RawValue, preferred: bool) -> Result<JsValue, EdgeError> {
-    let JobView { id, .. } = serde_json::from_str(view.get()).map_err(unavailable)?;
+fn accepted(call: &Call, view: &str, preferred: bool) -> Result<JsValue, EdgeError> {
+    let JobView { id, .. } = serde_json::from_str(view).map_err(unavailable)?;
     let mut extra = format!("location: /v1/jobs/{id}");
     if preferred {
         extra.push_str("\npreference-applied: respond-async");
     }
-    Ok(reply::json_with(call, 202, view.get(), &extra))
+    Ok(reply::json_with(call, 202, view, &extra))
 }
 
 /// The one item that was asked for.
@@ -227,7 +228,7 @@ pub fn form_stored(call: &Call, answer: &str) -> JsValue {
 pub fn upload_answered(call: &Call, answer: &str) -> JsValue {
     let answer = Answer::read(answer, EdgeError::TooManyUploads).and_then(|answer| {
         let view = answer.view.ok_or_else(|| unavailable("no view"))?;
-        Ok(reply::json(call, 200, view.get()))
+        Ok(reply::json(call, 200, &view))
     });
     answer.unwrap_or_else(|refused| reply::error(call, &refused))
 }
@@ -298,15 +299,12 @@ impl Asked {
         });
         let items: Vec<_> = specs.map(|spec| item(&spec)).collect();
         let answer = self.make(&items, &wish).await?;
-        let data: Vec<_> = answer
-            .items
-            .into_iter()
-            .map(|made| match made {
-                Made::View(view) => Item::Job(view),
-                Made::Error(error) => Item::Error(error),
-                Made::Missing(missing) => Item::Error(body_of(&missing.error())),
-            })
-            .collect();
+        let items = answer.items.into_iter().map(|made| match made {
+            Made::View(view) => serde_json::from_str(&view).map(Item::Job),
+            Made::Error(error) => Ok(Item::Error(error)),
+            Made::Missing(missing) => Ok(Item::Error(body_of(&missing.error()))),
+        });
+        let data = items.collect::<Result<_, _>>().map_err(unavailable)?;
         reply::object(&self.call, 202, &Batch { data })
     }
 
@@ -368,7 +366,7 @@ impl Asked {
         let answer = self.ask("createUpload", &args).await?;
         let answer = Answer::read(&answer, EdgeError::TooManyUploads)?;
         let view = answer.view.ok_or_else(|| unavailable("no view"))?;
-        Ok(reply::json(&self.call, 201, view.get()))
+        Ok(reply::json(&self.call, 201, &view))
     }
 
     /// Shows it, or deletes it.
