@@ -84,6 +84,10 @@ async fn a_refusal_is_told_however_much_of_the_file_was_still_to_be_sent() {
     file.set_len(25 * 1024 * 1024).unwrap();
     let ended = transcribe(&edge, &unknown_key(), folder.path(), "long.wav").await;
     let (stdout, stderr) = texts(&ended);
-    assert_eq!((ended.status.code(), stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert_eq!(
+        (ended.status.code(), stdout.as_str()),
+        (Some(1), ""),
+        "{stderr}"
+    );
     assert!(stderr.contains("invalid_api_key"), "{stderr}");
 }
