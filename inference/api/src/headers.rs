@@ -18,6 +18,10 @@ pub const INFERENCE_MS: &str = "x-inference-ms";
 pub const TRANSCRIPT_ID: &str = "x-transcript-id";
 /// `hit` where the answer is a transcript that was kept before.
 pub const CACHE: &str = "x-cache";
+/// `hit` where the edge tells a host of a transcript that answered the same request before.
+pub const IDEMPOTENT: &str = "x-idempotent";
+/// `true` on an answer that repeats what the same request was answered before.
+pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
 /// The id a caller can quote; on every answer.
 pub const REQUEST_ID: &str = "x-request-id";
 /// How full the host is; on every answer. See [`crate::load`].
