@@ -1,7 +1,7 @@
 // The Worker's entry: what workerd calls. JavaScript waits, Rust decides: every step between two waits is
 // one synchronous call into wasm (edge/src/steps.rs). So nothing of a request lives in wasm memory while it
 // waits, and one whose caller leaves, whose promises then never settle, leaves nothing behind there.
-import { admitted, failed, forwarded, lookedUp, removeExpired, start } from "./index.js";
+import { admitted, failed, forwarded, lookedUp, removeExpired, start, writePending } from "./index.js";
 import { jobEvents } from "./events.js";
 import { exported } from "./export.js";
 import { forward } from "./forward.js";
@@ -33,6 +33,9 @@ const DEAD = "-dead";
 
 /** Oldest copy of a key's record that a location may answer from, in seconds: KV's least. */
 const CACHE_TTL = 30;
+
+/** When the database is told what it could not take (wrangler.toml). */
+const EVERY_MINUTE = "* * * * *";
 
 /** A request on its way. The Rust side fills it through glue.js. */
 class Call {
@@ -110,7 +113,7 @@ function parts({ id, request }) {
   const head = `${id}\n${request.method}\n${request.url}\n${h.get("authorization") ?? ""}\n${h.get("x-api-key") ?? ""}`;
   return request.body === null
     ? head
-    : `${head}\n${h.get("content-type") ?? ""}\n${h.get("content-length") ?? ""}\n${h.get("x-store") ?? ""}\n${h.get("prefer") ?? ""}`;
+    : `${head}\n${h.get("content-type") ?? ""}\n${h.get("content-length") ?? ""}\n${h.get("x-store") ?? ""}\n${h.get("idempotency-key") ?? ""}\n${h.get("prefer") ?? ""}`;
 }
 
 /** How long a refusal waits for the rest of an upload that nobody will read. */
@@ -237,8 +240,13 @@ export default {
     else await consume(batch, env, ctx, (request) => new Call(request, env, ctx));
   },
 
-  /** What the clock brings about, without a request. */
-  async scheduled(_, env) {
+  /** What the clock brings about, without a request: each of the crons of wrangler.toml. */
+  async scheduled({ cron }, env) {
+    if (cron === EVERY_MINUTE) {
+      const told = await writePending({ env });
+      if (told !== undefined) console.log(JSON.stringify({ level: "info", msg: "written late", ...JSON.parse(told) }));
+      return;
+    }
     const removed = await removeExpired({ env });
     console.log(JSON.stringify({ level: "info", msg: "expired", removed }));
   },

@@ -155,6 +155,12 @@ export async function bucketDelete(call, name) {
   await call.env.BUCKET.delete(name);
 }
 
+/** Names of up to so many that begin so, in their order. */
+export async function bucketNames(call, prefix, limit) {
+  const { objects } = await call.env.BUCKET.list({ prefix, limit });
+  return objects.map(({ key }) => key);
+}
+
 /** Deletes all whose names begin so. */
 export async function bucketEmpty(call, prefix) {
   for (;;) {

@@ -153,6 +153,9 @@ impl Database for Runtime<'_> {
     }
 
     async fn purge_transcripts(&self, account: &str) -> Result<u64, PortError> {
+        // What waits first: nothing of it is told from then on.
+        self.forget_pending(account).await?;
+        self.forget_answers(account).await?;
         self.empty(account).await
     }
 }

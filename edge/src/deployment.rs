@@ -15,6 +15,7 @@ use edge_core::on_the_way::OnTheWay;
 use edge_core::plan::Plan;
 use edge_core::ports::UnixMs;
 use edge_core::scope::Scope;
+use edge_core::transcripts::Wish;
 use edge_core::upstream::Upstreams;
 use js_sys::JsString;
 
@@ -72,8 +73,8 @@ impl Ahead {
 /// What most requests come for.
 #[derive(Clone, Copy)]
 pub(crate) enum Errand {
-    /// With audio, and whether its transcript is to be kept.
-    Audio(Scope, bool),
+    /// With audio, and why something of its answer is to be kept.
+    Audio(Scope, Wish),
     Realtime,
     Models,
 }

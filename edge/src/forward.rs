@@ -1,9 +1,10 @@
 //! The way of an admitted request to an inference host and back. Audio never enters wasm.
 
 use edge_core::error::EdgeError;
+use edge_core::idempotency::mark;
 use edge_core::ports::UnixMs;
 use edge_core::scope::Scope;
-use edge_core::transcripts;
+use edge_core::transcripts::{self, Wish};
 use edge_core::upstream::{Choice, Upstreams, wanted_models};
 use inference_api::claims::{Claims, Render};
 use inference_api::keeping::Keep;
@@ -34,17 +35,22 @@ pub(crate) fn prepare(
     deployment: &Deployment,
     key: &KnownKey,
     scope: Scope,
-    kept: bool,
+    wish: Wish,
     now: UnixMs,
 ) -> Result<(), EdgeError> {
     let path = match scope {
         Scope::Translate => "/v1/audio/translations",
         _ => "/v1/audio/transcriptions",
     };
-    let keep = kept.then(|| {
+    let keep = wish.is_any().then(|| {
         let parts = call.parts();
-        let edge = deployment.settings.origin(Parts::read(&parts).origin);
-        transcripts::keep(&key.record, &key.terms, edge, now, &mut RuntimeRng)
+        let parts = Parts::read(&parts);
+        let edge = deployment.settings.origin(parts.origin);
+        let (record, terms) = (&key.record, &key.terms);
+        let once = wish
+            .once
+            .then(|| mark("audio", &record.id, path, parts.idempotency_key));
+        transcripts::keep(record, terms, edge, wish.listed, once, now, &mut RuntimeRng)
     });
     let claims = claims(call, deployment, key, scope, keep.transpose()?, now);
     let outgoing = Outgoing {
@@ -59,7 +65,7 @@ pub(crate) fn prepare(
         },
     };
     send(call, deployment, &outgoing, now)?;
-    if kept {
+    if wish.listed {
         glue::set_kept(call);
     }
     Ok(())
@@ -193,7 +199,7 @@ pub(crate) fn note(upstreams: &mut Upstreams, host: u32, outcome: u16, load: &st
         GONE => upstreams.let_go(host),
         FAILED | TIMED_OUT | STRANGER => upstreams.unreachable(host, now),
         // Full (503) and too late for the caller (504) are no faults of the host.
-        503 | 504 | UPGRADED | 200 | 400 | 403 | 404 | 408 | 413 | 415 | 429 => {
+        503 | 504 | UPGRADED | 200 | 400 | 403 | 404 | 408 | 409 | 413 | 415 | 429 => {
             upstreams.answered(host, load, now);
         }
         500..=599 => upstreams.faulted(host, load, now),
@@ -225,8 +231,8 @@ pub(crate) fn judge(
         NOBODY => Err(EdgeError::UpstreamUnavailable),
         UPGRADED => Ok(glue::upgrade(call)),
         GONE => Err(EdgeError::CallerGone),
-        // 404 is `model_not_found`.
-        200 | 400 | 403 | 404 | 408 | 413 | 415 | 429 | 500..=504 => Ok(glue::relay(call)),
+        // 404 is `model_not_found`, 409 `idempotency_key_reused`.
+        200 | 400 | 403 | 404 | 408 | 409 | 413 | 415 | 429 | 500..=504 => Ok(glue::relay(call)),
         _ => {
             glue::drop_upstream(call);
             Err(EdgeError::UpstreamFailed(call.cause()))

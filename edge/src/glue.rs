@@ -81,6 +81,8 @@ extern "C" {
     pub fn bucket_put(call: &Call, name: &str, text: &str) -> Promise<JsValue>;
     #[wasm_bindgen(js_name = bucketDelete)]
     pub fn bucket_delete(call: &Call, name: &str) -> Promise<JsValue>;
+    #[wasm_bindgen(js_name = bucketNames)]
+    pub fn bucket_names(call: &Call, prefix: &str, limit: u32) -> Promise<JsValue>;
     #[wasm_bindgen(js_name = bucketEmpty)]
     pub fn bucket_empty(call: &Call, prefix: &str) -> Promise<JsValue>;
 

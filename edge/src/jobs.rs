@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use edge_core::admin::MAX_BODY_BYTES;
 use edge_core::error::EdgeError;
-use edge_core::idempotency::{Idempotency, mark_of};
+use edge_core::idempotency::{Idempotency, is_given, mark};
 use edge_core::jobs::{
     BatchRequest, JOB_PREFIX, JobList, JobSpec, JobState, JobView, MAX_PARTS, Making, PART_BYTES,
     Source, UPLOAD_PREFIX, UploadRequest, is_id, new_id,
@@ -265,11 +265,12 @@ impl Asked {
     /// The mark of a request with an `Idempotency-Key`, and what its body is known by; empty without one.
     fn once(&self, body: &[u8]) -> Result<(String, String), EdgeError> {
         let header = glue::header(&self.call, "idempotency-key");
-        let idempotency = Idempotency::of(&header, body)?;
-        Ok(idempotency.map_or_else(Default::default, |idempotency| {
-            let mark = mark_of(&self.record.id, &self.path, &idempotency);
-            (mark, idempotency.body().to_owned())
-        }))
+        if !is_given(&header)? {
+            return Ok(Default::default());
+        }
+        let mark = mark("jobs", &self.record.id, &self.path, &header);
+        let body = Idempotency::of(&header, body)?.map(|idempotency| idempotency.body().to_owned());
+        Ok((mark, body.unwrap_or_default()))
     }
 
     async fn json(&self) -> Result<Vec<u8>, EdgeError> {

@@ -4,7 +4,9 @@
 //! [`steps`] and [`limiter_do::LimiterObject`]. `js/glue.js` does in one crossing what would take many.
 
 mod admin;
+mod answer_store;
 mod body;
+mod bucket;
 mod clock;
 mod database;
 mod deployment;
@@ -23,6 +25,7 @@ mod link_store;
 mod models;
 mod object_store;
 mod objects;
+pub mod pending_store;
 mod ports;
 mod reply;
 mod router;

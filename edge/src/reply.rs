@@ -4,12 +4,13 @@ use std::panic::AssertUnwindSafe;
 
 use edge_core::config::Settings;
 use edge_core::error::EdgeError;
-use inference_api::headers::TRANSCRIPT_ID;
+use inference_api::headers::{IDEMPOTENT, TRANSCRIPT_ID};
 use js_sys::JsString;
 use js_sys::futures::future_to_promise;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+use crate::answer_store::Found;
 use crate::deployment::KnownKey;
 use crate::glue::{self, Call, static_strings};
 
@@ -103,9 +104,16 @@ pub(crate) fn page(call: &Call, status: u16, body: &str, extra: &str) -> JsValue
 }
 
 /// A transcript for a host, under its id.
-pub(crate) fn found(call: &Call, id: &str, body: &str) -> JsValue {
-    let extra = format!("{TRANSCRIPT_ID}: {id}");
-    JSON.with(|json| glue::respond(call, 200, &JsString::from(body), json, &extra, "", ""))
+pub(crate) fn found(call: &Call, found: &Found) -> JsValue {
+    let Found { id, body, again } = found;
+    let again = if *again {
+        format!("\n{IDEMPOTENT}: hit")
+    } else {
+        String::new()
+    };
+    let extra = format!("{TRANSCRIPT_ID}: {id}{again}");
+    let body = JsString::from(body.as_str());
+    JSON.with(|json| glue::respond(call, 200, &body, json, &extra, "", ""))
 }
 
 /// A status and nothing else.

@@ -20,11 +20,13 @@ pub(crate) struct Parts<'a> {
     pub query: &'a str,
     pub authorization: &'a str,
     pub api_key: &'a str,
-    /// Empty where the request has no body; so are the next two.
+    /// Empty where the request has no body; so are the next three.
     pub content_type: &'a str,
     pub content_length: &'a str,
     /// The header `x-store`.
     pub store: &'a str,
+    /// The header `Idempotency-Key`.
+    pub idempotency_key: &'a str,
     /// The header `prefer`.
     pub prefer: &'a str,
     /// This request's id.
@@ -53,6 +55,7 @@ impl<'a> Parts<'a> {
             content_type: next(),
             content_length: next(),
             store: next(),
+            idempotency_key: next(),
             prefer: next(),
             request_id,
         }

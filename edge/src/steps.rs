@@ -11,13 +11,14 @@ use edge_core::admission::Code;
 use edge_core::api_key::KeyHash;
 use edge_core::error::EdgeError;
 use edge_core::headers::{Credential, asks_for_websocket, credential, is_multipart, key_among};
+use edge_core::idempotency;
 use edge_core::key_cache::Cached;
 use edge_core::key_record::KeyRecord;
 use edge_core::key_state::{plan_entry, record_entry};
 use edge_core::plan::Plan;
 use edge_core::ports::{PortError, UnixMs};
 use edge_core::scope::Scope;
-use edge_core::transcripts::is_wanted;
+use edge_core::transcripts::{Wish, is_wanted};
 use edge_core::verify::{Verdict, verify};
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
@@ -229,7 +230,7 @@ fn serve(
             call, deployment, key, route, parts,
         ))),
         Route::Audio(scope) => {
-            let errand = Errand::Audio(scope, is_kept(parts)?);
+            let errand = Errand::Audio(scope, wish(parts)?);
             run(call, deployment, key, errand, now)
         }
         Route::Realtime => run(call, deployment, key, Errand::Realtime, now),
@@ -246,8 +247,8 @@ fn run(
     now: UnixMs,
 ) -> Outcome {
     match errand {
-        Errand::Audio(scope, kept) => {
-            forward::prepare(call, deployment, key, scope, kept, now)?;
+        Errand::Audio(scope, wish) => {
+            forward::prepare(call, deployment, key, scope, wish, now)?;
             Ok(Next::Need(Step::Forward))
         }
         Errand::Realtime => {
@@ -402,9 +403,12 @@ fn with_key(
         Route::Transcript(_) | Route::Share(_) => (Some(Scope::TranscriptsWrite), false),
         _ => (None, false),
     };
-    let kept = matches!(route, Route::Audio(_)) && is_kept(parts)?;
+    let wish = match route {
+        Route::Audio(_) => wish(parts)?,
+        _ => Wish::default(),
+    };
     let errand = match route {
-        Route::Audio(scope) => Some(Errand::Audio(scope, kept)),
+        Route::Audio(scope) => Some(Errand::Audio(scope, wish)),
         Route::Realtime => Some(Errand::Realtime),
         Route::Models => Some(Errand::Models),
         _ => None,
@@ -442,7 +446,7 @@ fn with_key(
         }
     }
     judge(call, &key, scope, now)?;
-    if kept {
+    if wish.listed {
         judge(call, &key, Some(Scope::TranscriptsWrite), now)?;
     }
     match route {
@@ -485,11 +489,14 @@ fn judge(call: &Call, key: &KnownKey, scope: Option<Scope>, now: UnixMs) -> Resu
     }
 }
 
-/// Whether the transcript of an upload is to be kept.
-fn is_kept(parts: &Parts<'_>) -> Result<bool, EdgeError> {
+/// Why something of an upload's answer is to be kept.
+fn wish(parts: &Parts<'_>) -> Result<Wish, EdgeError> {
     let named = parts.query.contains("store");
     let query = named.then(|| UrlSearchParams::new(parts.query).get("store"));
-    is_wanted(query.flatten().as_deref(), parts.store)
+    Ok(Wish {
+        listed: is_wanted(query.flatten().as_deref(), parts.store)?,
+        once: idempotency::is_given(parts.idempotency_key)?,
+    })
 }
 
 fn check_upload(deployment: &Deployment, parts: &Parts<'_>) -> Result<(), EdgeError> {

@@ -1,19 +1,17 @@
 //! Kept transcripts in D1, and in R2 where one is too long for a row. Values are bound, never written into a
 //! statement. What has expired is not there, whether it was removed yet or not.
 
-use edge_core::ports::{PortError, UnixMs};
+use edge_core::ports::{Clock as _, PortError, UnixMs};
 use edge_core::transcripts::serial::{PER_MS, first_of, time_of};
 use edge_core::transcripts::{
     About, Kept, MAX_ROW_BYTES, Row, TranscriptQuery, TranscriptSummary, account_hash, folder,
     place,
 };
 use inference_api::keeping::Sought;
-use js_sys::futures::JsFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::database::Given;
-use crate::glue::{self, thrown};
 use crate::ports::Runtime;
 
 /// What is found again stays as long as this request would keep it. `max` is NULL where either is: for good.
@@ -115,23 +113,13 @@ struct ExpiredRow {
     apart: u8,
 }
 
-fn failed(cause: impl std::fmt::Display) -> PortError {
-    PortError {
-        port: "bucket",
-        cause: cause.to_string(),
-    }
-}
-
 impl Runtime<'_> {
     /// The canonical form of a row, wherever it stands; `None` if it is gone from the bucket.
     async fn body(&self, found: FoundRow) -> Result<Option<String>, PortError> {
         if found.body.is_some() {
             return Ok(found.body);
         }
-        let read = glue::bucket_get(self.call, &place(&found.account, &found.id));
-        let text = JsFuture::from(read).await;
-        let text = text.map_err(|error| failed(thrown(&error)))?;
-        Ok(text.as_string())
+        self.bucket_get(&place(&found.account, &found.id)).await
     }
 
     /// The oldest that is like this: its id and its canonical form.
@@ -157,8 +145,25 @@ impl Runtime<'_> {
         Ok(self.body(found).await?.map(|body| (id, body)))
     }
 
-    /// Keeps one. The same again changes nothing.
+    /// Keeps one: as one of the account's, as the answer to its request, or as both. The same again changes nothing.
     pub(crate) async fn keep(&self, kept: &Kept) -> Result<(), PortError> {
+        let mut statements = if kept.of.listed {
+            self.rows_of(kept).await?
+        } else {
+            Vec::new()
+        };
+        let of_transcript = statements.len();
+        statements.extend(self.answer_of(kept, self.now()).await?);
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let given: Vec<Given<Value>> = self.query(&json!(statements)).await?;
+        let of_answer = given.get(of_transcript..).unwrap_or_default();
+        self.answer_kept(kept, of_answer).await
+    }
+
+    /// The statements that make a transcript one of the account's.
+    async fn rows_of(&self, kept: &Kept) -> Result<Vec<Value>, PortError> {
         let Kept {
             of,
             created_at,
@@ -173,12 +178,10 @@ impl Runtime<'_> {
         let in_row = body.len() <= MAX_ROW_BYTES;
         if !in_row {
             // Before the row: no row may speak of what is not there.
-            let put = glue::bucket_put(self.call, &place(&like.account, &of.id), body);
-            let put = JsFuture::from(put).await;
-            put.map_err(|error| failed(thrown(&error)))?;
+            self.bucket_put(&place(&like.account, &of.id), body).await?;
         }
-        let statements = json!([
-            [
+        Ok(vec![
+            json!([
                 KEEP,
                 first_of(*created_at),
                 PER_MS,
@@ -195,17 +198,15 @@ impl Runtime<'_> {
                 duration_ms,
                 excerpt,
                 in_row.then_some(body),
-            ],
-            [
+            ]),
+            json!([
                 KEEP_WORDS,
                 of.id,
                 account_hash(&like.account),
                 of.name,
                 words
-            ],
-        ]);
-        let _: Vec<Given<Value>> = self.query(&statements).await?;
-        Ok(())
+            ]),
+        ])
     }
 
     /// An account's transcript of this id.
@@ -306,18 +307,14 @@ impl Runtime<'_> {
     /// Deletes it; whether it was there.
     pub(crate) async fn delete(&self, account: &str, id: &str) -> Result<bool, PortError> {
         // Before the row: without one nobody would find what stands there, not even to delete it.
-        let deleted = glue::bucket_delete(self.call, &place(account, id));
-        let deleted = JsFuture::from(deleted).await;
-        deleted.map_err(|error| failed(thrown(&error)))?;
+        self.bucket_delete(&place(account, id)).await?;
         let given: Vec<Given<Value>> = self.query(&json!([[DELETE, id, account]])).await?;
         Ok(given.first().is_some_and(|given| given.changes > 0))
     }
 
     /// Deletes all of an account; how many those were.
     pub(crate) async fn empty(&self, account: &str) -> Result<u64, PortError> {
-        let emptied = glue::bucket_empty(self.call, &folder(account));
-        let emptied = JsFuture::from(emptied).await;
-        emptied.map_err(|error| failed(thrown(&error)))?;
+        self.bucket_empty(&folder(account)).await?;
         // The changes of the deletion are no count: those of its trigger are among them.
         let statements = json!([[COUNT, account], [EMPTY, account]]);
         let given: Vec<Given<CountRow>> = self.query(&statements).await?;
@@ -337,9 +334,7 @@ impl Runtime<'_> {
             let given: Vec<Given<ExpiredRow>> = self.query(&statement).await?;
             let rows: Vec<_> = given.into_iter().flat_map(|given| given.rows).collect();
             for ExpiredRow { id, account, .. } in rows.iter().filter(|row| row.apart != 0) {
-                let deleted = glue::bucket_delete(self.call, &place(account, id));
-                let deleted = JsFuture::from(deleted).await;
-                deleted.map_err(|error| failed(thrown(&error)))?;
+                self.bucket_delete(&place(account, id)).await?;
             }
             let delete = |row: &ExpiredRow| json!([DELETE, row.id, row.account]);
             let statements: Vec<_> = rows.iter().map(delete).collect();

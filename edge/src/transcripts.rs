@@ -40,9 +40,9 @@ pub(crate) fn of_host(call: &Call, deployment: &Rc<Deployment>, said: Said) -> J
         let now = runtime.now();
         match said {
             Said::Find => {
-                let found = runtime.find(&sought(secrets, stated, now)?, now).await;
-                Ok(match found.map_err(EdgeError::DatabaseUnavailable)? {
-                    Some((id, body)) => reply::found(&asked, &id, &body),
+                let sought = sought(secrets, stated, now)?;
+                Ok(match runtime.look_for(&sought, now).await? {
+                    Some(found) => reply::found(&asked, &found),
                     None => reply::empty(&asked, 204),
                 })
             }
@@ -50,8 +50,7 @@ pub(crate) fn of_host(call: &Call, deployment: &Rc<Deployment>, said: Said) -> J
                 let of = announced(secrets, stated, now)?;
                 let (account, job) = (account_hash(&of.likeness.account), of.job.clone());
                 let body = body::read(&asked, MAX_TRANSCRIPT_BYTES as usize).await?;
-                let done = runtime.keep(&brought(of, body, now)?).await;
-                done.map_err(EdgeError::DatabaseUnavailable)?;
+                runtime.keep_somewhere(&brought(of, body, now)?).await?;
                 if let Some(job) = job {
                     notice(&asked, &account, &job).await;
                 }
@@ -147,11 +146,12 @@ impl Asked {
         known(id)?;
         let runtime = Runtime { call: &self.call };
         if self.method == "DELETE" {
-            let was_there = runtime.delete(&self.account, id).await;
+            let was_there = runtime.delete_anywhere(&self.account, id, runtime.now());
+            let was_there = was_there.await;
             return self.done(was_there.map_err(EdgeError::DatabaseUnavailable)?);
         }
         let shown = Shown::of(self.query.get("format").as_deref())?;
-        let row = runtime.get(&self.account, id, runtime.now()).await;
+        let row = runtime.get_anywhere(&self.account, id, runtime.now()).await;
         let row = row.map_err(EdgeError::DatabaseUnavailable)?;
         let body = show(row.ok_or_else(missing)?, shown)?;
         Ok(reply::text(&self.call, shown.content_type(), &body, ""))

@@ -7,8 +7,9 @@
 // Worker's back:
 //   {"op":"kv_get","key":…} {"op":"kv_put","key":…,"value":…} {"op":"kv_list"}
 //   {"op":"sql","query":…,"values":[…]}    what the database refuses is answered as its words
-//   {"op":"scheduled"}                      the clock strikes
+//   {"op":"scheduled"}                      the clock strikes: every cron of the deployment, in its order
 //   {"op":"bucket"}                         names of all that stands in the bucket
+//   {"op":"bucket_put","name":…,"text":…}
 // What workerd logs goes to stderr, all of it. It ends, and workerd with it, when stdin closes: so no
 // fixture can leave it behind.
 import { readFileSync } from "node:fs";
@@ -91,8 +92,16 @@ for await (const line of createInterface({ input: process.stdin })) {
     const asked = db.prepare(request.query).bind(...(request.values ?? [])).all();
     answer({ value: await asked.then(({ results }) => results, String) });
   }
-  else if (request.op === "scheduled") answer({ value: (await clock.scheduled()).outcome });
+  else if (request.op === "scheduled") {
+    let value = "ok";
+    for (const cron of setting("crons")) {
+      const { outcome } = await clock.scheduled({ cron });
+      if (outcome !== "ok") value = outcome;
+    }
+    answer({ value });
+  }
   else if (request.op === "bucket") answer({ value: (await bucket.list()).objects.map(({ key }) => key) });
+  else if (request.op === "bucket_put") answer({ value: (await bucket.put(request.name, request.text)).key });
   else throw new Error(`no such operation: ${request.op}`);
 }
 await mf.dispose();

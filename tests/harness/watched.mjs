@@ -1,12 +1,35 @@
-// The Worker with its bindings watched: what it asks of KV is counted, and KV and the limiter objects can be taken
-// away. `GET /__bindings` tells the counts; `PUT /__bindings` takes away those that its body names, separated by
-// commas, and gives the others back.
-import edge, { Limiter as Objects } from "./worker.js";
+// The Worker with its bindings watched: what it asks of KV is counted, and KV, the limiter objects, the database and
+// the bucket can be taken away. `GET /__bindings` tells the counts; `PUT /__bindings` takes away those that its body
+// names, separated by commas, and gives the others back.
+import edge, { Directory as Lists, Limiter as Objects } from "./worker.js";
 
 export * from "./worker.js";
 
 const calls = {};
 let away = [];
+
+/** The runtime's own words where an object has too much to do. */
+const overloaded = () =>
+  Object.assign(new Error("Durable Object is overloaded. Too many requests queued."), { overloaded: true });
+
+/** What comes of asking one that is away: `method` of the binding `name`. */
+function refused(name, method) {
+  switch (name) {
+    case "KEYS":
+      return Promise.reject(new Error("KV failed: 500 Internal Server Error"));
+    case "BUCKET":
+      return Promise.reject(new Error(`${method}: We encountered an internal error. Please try again. (10001)`));
+    case "DB": {
+      // A statement is prepared without asking anybody.
+      const down = () => Promise.reject(new Error("D1_ERROR: D1 DB is overloaded. Too many requests queued."));
+      const statement = new Proxy({}, { get: (_, asked) => (asked === "bind" ? () => statement : down) });
+      return method === "prepare" ? statement : down();
+    }
+    default:
+      // A namespace hands out its stubs even so.
+      return new Proxy({}, { get: () => () => Promise.reject(overloaded()) });
+  }
+}
 
 function watched(name, binding) {
   return new Proxy(binding, {
@@ -15,20 +38,23 @@ function watched(name, binding) {
       if (typeof member !== "function") return member;
       return (...args) => {
         if (name === "KEYS") calls[method] = (calls[method] ?? 0) + 1;
-        if (!away.includes(name)) return member.apply(target, args);
-        if (name === "KEYS") return Promise.reject(new Error("KV failed: 500 Internal Server Error"));
-        // A namespace hands out its stubs even so; then the runtime's own words where an object has too much to do.
-        const overloaded = new Error("Durable Object is overloaded. Too many requests queued.");
-        return new Proxy({}, { get: () => () => Promise.reject(Object.assign(overloaded, { overloaded: true })) });
+        return away.includes(name) ? refused(name, method) : member.apply(target, args);
       };
     },
   });
 }
 
-const bindings = (env) => ({ ...env, KEYS: watched("KEYS", env.KEYS), LIMITER: watched("LIMITER", env.LIMITER) });
+const WATCHED = ["KEYS", "LIMITER", "DB", "BUCKET"];
+const bindings = (env) => ({ ...env, ...Object.fromEntries(WATCHED.map((name) => [name, watched(name, env[name])])) });
 
-// What a key's object writes to KV by itself goes the same way.
+// What objects write by themselves goes the same way.
 export class Limiter extends Objects {
+  constructor(ctx, env) {
+    super(ctx, bindings(env));
+  }
+}
+
+export class Directory extends Lists {
   constructor(ctx, env) {
     super(ctx, bindings(env));
   }
@@ -40,4 +66,6 @@ export default {
     if (request.method === "PUT") away = (await request.text()).split(",");
     return Response.json(calls);
   },
+
+  scheduled: (event, env, ctx) => edge.scheduled(event, bindings(env), ctx),
 };

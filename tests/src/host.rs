@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use inference_api::headers::{EDGE_CLAIMS, EDGE_SIGNATURE};
-use inference_api::keeping::{Brought, FIND_PATH, KEEP_PATH, Likeness, Sought};
+use inference_api::keeping::{Brought, FIND_PATH, KEEP_PATH, Likeness, Once, Sought};
 use inference_api::language::Language;
 use inference_api::render::canonical;
 use inference_api::signature::Secret;
@@ -37,6 +37,10 @@ pub struct Told {
     pub said: Vec<String>,
     /// From when on it is gone, in unix milliseconds.
     pub until_ms: Option<u64>,
+    /// The request that it answers.
+    pub once: Option<Once>,
+    /// Whether it is one of the account's transcripts.
+    pub listed: bool,
 }
 
 impl Told {
@@ -49,7 +53,19 @@ impl Told {
             language: "en",
             said: vec![said.to_owned()],
             until_ms: None,
+            once: None,
+            listed: true,
         }
+    }
+
+    /// Answers a request with an `Idempotency-Key`; both are made of the texts. It is no transcript of the account.
+    #[must_use]
+    pub fn once(mut self, key: &str, request: &str) -> Self {
+        let hash = |text: &str| hex::encode(Sha256::digest(text));
+        let (key, request) = (hash(key), hash(request));
+        self.once = Some(Once { key, request });
+        self.listed = false;
+        self
     }
 
     fn transcript(&self) -> Transcript {
@@ -125,8 +141,8 @@ impl<'a> Host<'a> {
             model: "tiny.en".to_owned(),
             name: told.name.clone(),
             body: hex::encode(Sha256::digest(&body)),
-            once: None,
-            listed: true,
+            once: told.once.clone(),
+            listed: told.listed,
             job: None,
         };
         self.tell(KEEP_PATH, &brought, body).await
@@ -137,8 +153,8 @@ impl<'a> Host<'a> {
         let sought = Sought {
             likeness: told.likeness(),
             until_ms: told.until_ms,
-            once: None,
-            listed: true,
+            once: told.once.clone(),
+            listed: told.listed,
         };
         self.tell(FIND_PATH, &sought, String::new()).await
     }

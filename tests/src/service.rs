@@ -117,6 +117,20 @@ impl Service {
         within("a request has a permit", busy).await;
     }
 
+    /// Pieces of audio that the model heard so far.
+    pub async fn heard(&self) -> u64 {
+        let metrics = match reqwest::get(format!("{}/metrics", self.url)).await {
+            Ok(answer) => answer.text().await.unwrap_or_default(),
+            Err(error) => panic!("the service has ended: {error}"),
+        };
+        let count = |line: &str| {
+            let count = line.strip_prefix("inference_piece_seconds_count ")?;
+            count.parse().ok()
+        };
+        let heard = metrics.lines().find_map(count);
+        heard.unwrap_or_else(|| panic!("no count: {metrics}"))
+    }
+
     /// Waits until the log holds `text`: it comes through a pipe.
     pub async fn until_logged(&self, text: &str) {
         within("a line of the service's log", self.log.until_holds(text)).await;

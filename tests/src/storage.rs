@@ -41,7 +41,13 @@ impl Edge {
             .collect()
     }
 
-    /// Has the clock strike: what is due is done when this returns.
+    /// Puts a text into the bucket behind the Worker's back.
+    pub async fn bucket_put(&self, name: &str, text: &str) {
+        let put = self.ask(json!({"op": "bucket_put", "name": name, "text": text}));
+        assert_eq!(put.await, name);
+    }
+
+    /// Has the clock strike for all that it brings about: what is due is done when this returns.
     pub async fn strike(&self) {
         assert_eq!(self.ask(json!({"op": "scheduled"})).await, "ok");
     }
@@ -55,7 +61,7 @@ impl Edge {
         counted[operation].as_u64().unwrap_or_default()
     }
 
-    /// Takes bindings of the first isolate away (`KEYS`, `LIMITER`), and gives all others back; with
+    /// Takes bindings of the first isolate away (`KEYS`, `LIMITER`, `DB`, `BUCKET`), and gives all others back; with
     /// [`Builder::watch_bindings`](crate::edge::Builder::watch_bindings).
     pub async fn take_away(&self, bindings: &[&str]) {
         let asked = self.call(Method::PUT, "/__bindings");

@@ -163,7 +163,8 @@ async fn no_file_knows_a_purged_owner_any_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_file_knows_what_a_purged_owner_said() {
     let host = Upstream::start().await;
-    let mut edge = Edge::builder().upstream(&host.url()).start().await;
+    let builder = Edge::builder().upstream(&host.url());
+    let mut edge = builder.watch_bindings().start().await;
     let word = "zyzzyvaquartz";
     for number in 0..20 {
         let mut told = Told::new("acme", number, &format!("{word} number {number}"));
@@ -174,11 +175,28 @@ async fn no_file_knows_what_a_purged_owner_said() {
         }
         Host::of(&edge).bring(&told).await.expect(204);
     }
+    // What only answers the same request again, and what the database is still to hear.
+    for (number, repeats) in [(20, 1), (21, 100)] {
+        let said = format!("{word} once again ");
+        let mut told = Told::new("acme", number, &said).once(&number.to_string(), "this");
+        told.said = vec![said.repeat(repeats); 1_000];
+        Host::of(&edge).bring(&told).await.expect(204);
+    }
+    edge.take_away(&["DB"]).await;
+    let waiting = Told::new("acme", 22, word);
+    Host::of(&edge).bring(&waiting).await.expect(204);
+    edge.take_away(&[]).await;
+    assert_eq!(edge.bucket().await.len(), 3);
     let stranger = Told::new("rival", 99, "something else");
     Host::of(&edge).bring(&stranger).await.expect(204);
     assert_ne!(edge.files_holding(word), Vec::<PathBuf>::new());
     let purge = edge.admin(Method::DELETE, "/admin/owners/acme");
     assert_eq!(purge.send().await.expect(200).json()["transcripts"], 20);
+    edge.strike().await;
+    assert_eq!(
+        edge.count("SELECT count(*) AS n FROM answers", &[]).await,
+        0
+    );
     let left = edge.compacted_files_holding(word).await;
     assert_eq!(left, Vec::<PathBuf>::new());
     Host::of(&edge).find(&stranger).await.expect(200);

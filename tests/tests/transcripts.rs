@@ -50,17 +50,7 @@ impl World {
 
     /// Pieces of audio that the model heard so far.
     async fn heard(&self) -> u64 {
-        let metrics = reqwest::get(format!("{}/metrics", self.service.url())).await;
-        let metrics = metrics.unwrap().text().await.unwrap();
-        let count = |line: &str| {
-            line.strip_prefix("inference_piece_seconds_count ")?
-                .parse()
-                .ok()
-        };
-        metrics
-            .lines()
-            .find_map(count)
-            .unwrap_or_else(|| panic!("no count: {metrics}"))
+        self.service.heard().await
     }
 
     /// Seconds of audio that a key was charged for.

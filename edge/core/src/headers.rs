@@ -4,12 +4,13 @@
 pub const TO_UPSTREAM: [&str; 2] = ["content-type", "traceparent"];
 
 /// Headers of the host that the caller may see.
-pub const TO_CALLER: [&str; 6] = [
+pub const TO_CALLER: [&str; 7] = [
     "content-type",
     "retry-after",
     "x-audio-seconds",
     "x-transcript-id",
     "x-cache",
+    "idempotent-replayed",
     "link",
 ];
 

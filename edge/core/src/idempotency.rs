@@ -21,16 +21,8 @@ pub struct Idempotency {
 impl Idempotency {
     /// Reads the header's value; an empty one is none.
     pub fn of(header: &str, body: &[u8]) -> Result<Option<Self>, EdgeError> {
-        if header.is_empty() {
+        if !is_given(header)? {
             return Ok(None);
-        }
-        if header.len() > MAX_IDEMPOTENCY_BYTES
-            || !header.bytes().all(|b| (0x20..0x7f).contains(&b))
-        {
-            let message = format!(
-                "`Idempotency-Key` must be at most {MAX_IDEMPOTENCY_BYTES} printable ASCII characters."
-            );
-            return Err(invalid("Idempotency-Key", message));
         }
         Ok(Some(Self {
             key: header.to_owned(),
@@ -55,12 +47,26 @@ impl Idempotency {
     }
 }
 
-/// By what a request of a key to a path is known again: its `Idempotency-Key` as nobody can read it.
-pub fn mark_of(key_id: &str, path: &str, idempotency: &Idempotency) -> String {
-    hex::encode(Sha256::digest(format!(
-        "{key_id}\n{path}\n{}",
-        idempotency.key
-    )))
+/// Whether a header's value is an idempotency key; an empty one is none.
+///
+/// # Errors
+/// It is too long, or holds what no key may.
+pub fn is_given(header: &str) -> Result<bool, EdgeError> {
+    if header.len() > MAX_IDEMPOTENCY_BYTES || !header.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        let message = format!(
+            "`Idempotency-Key` must be at most {MAX_IDEMPOTENCY_BYTES} printable ASCII characters."
+        );
+        return Err(invalid("Idempotency-Key", message));
+    }
+    Ok(!header.is_empty())
+}
+
+/// By which a request whose body nobody has read is known again, in hex: the same for no other caller, purpose or
+/// path, and no way back to what its header held.
+pub fn mark(purpose: &str, key_id: &str, path: &str, header: &str) -> String {
+    // The header comes last: it alone is the caller's, and nothing follows that it could pass for.
+    let text = format!("{purpose}\n{key_id}\n{path}\n{header}");
+    hex::encode(Sha256::digest(text))
 }
 
 /// Bytes derived from a seed: SHA-256 in counter mode. As hard to guess as the seed.
@@ -85,5 +91,51 @@ impl Rng for Derived {
             chunk.copy_from_slice(&block.finalize()[..chunk.len()]);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_printable_and_short_and_an_empty_one_is_none() {
+        assert_eq!(is_given(""), Ok(false));
+        for given in ["a", "\"8e03978e-40d5\"", " ", &"k".repeat(255)] {
+            assert_eq!(is_given(given), Ok(true), "{given}");
+        }
+        for bad in ["a\u{7f}", "é", "a\tb", &"k".repeat(256)] {
+            let refused = is_given(bad);
+            assert!(
+                matches!(
+                    refused,
+                    Err(EdgeError::InvalidValue {
+                        param: "Idempotency-Key",
+                        ..
+                    })
+                ),
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mark_is_the_same_for_the_same_request_alone_and_does_not_hold_its_key() {
+        let one = mark("audio", "key_1", "/v1/audio/transcriptions", "once");
+        assert_eq!(
+            mark("audio", "key_1", "/v1/audio/transcriptions", "once"),
+            one
+        );
+        assert_eq!(one.len(), 64);
+        assert!(!one.contains("once"));
+        for (purpose, key_id, path, header) in [
+            ("jobs", "key_1", "/v1/audio/transcriptions", "once"),
+            ("audio", "key_2", "/v1/audio/transcriptions", "once"),
+            ("audio", "key_1", "/v1/audio/translations", "once"),
+            ("audio", "key_1", "/v1/audio/transcriptions", "twice"),
+        ] {
+            let other = mark(purpose, key_id, path, header);
+            assert_ne!(other, one, "{purpose} {key_id} {path} {header}");
+        }
     }
 }

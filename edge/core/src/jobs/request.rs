@@ -235,7 +235,7 @@ impl Making<'_> {
                 cost: terms.cost,
                 models: terms.models.clone(),
             },
-            keep: keep(record, terms, edge, *now, rng)?,
+            keep: keep(record, terms, edge, true, None, *now, rng)?,
         })
     }
 

@@ -238,6 +238,10 @@ fn headers() -> Value {
             "description": "There where the transcript was kept before and nothing was computed.",
             "schema": {"type": "string", "enum": ["hit"]},
         },
+        "Idempotent-Replayed": {
+            "description": "There where the same request was answered before, under its `Idempotency-Key`.",
+            "schema": {"type": "string", "enum": ["true"]},
+        },
         "Link": text("Where the kept transcript lies: `<url>; rel=\"canonical\"` (RFC 8288)."),
         "X-RateLimit-Limit-Requests": count("Most requests, of the limit that has least left."),
         "X-RateLimit-Remaining-Requests": count("Requests that are left of it."),

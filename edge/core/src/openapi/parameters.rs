@@ -258,6 +258,13 @@ pub(super) fn audit_owner() -> Parameter {
     )
 }
 
+pub(super) fn idempotency_key_of_audio() -> Parameter {
+    let says = "Makes the request safe to repeat: for a day the same key with the same file and fields is answered alike, \
+        and heard once. With another file or other fields it is a 409.";
+    let schema = json!({"type": "string", "pattern": "^[ -~]{0,255}$"});
+    parameter("header", "Idempotency-Key", says, schema)
+}
+
 pub(super) fn idempotency_key() -> Parameter {
     let says = "Makes the request safe to repeat: the same key with the same body is carried out once \
         and answered alike. With another body it is a 409.";

@@ -17,7 +17,7 @@ const SERVICE: &str = "Service";
 pub(super) const VERIFICATION: &str = "Verification";
 
 /// What the edge and the inference host can answer to an upload beside what the check of the key does.
-const OF_UPLOAD: [&str; 26] = [
+const OF_UPLOAD: [&str; 27] = [
     "invalid_value",
     "missing_parameter",
     "duplicate_parameter",
@@ -29,6 +29,7 @@ const OF_UPLOAD: [&str; 26] = [
     "model_not_allowed",
     "model_not_found",
     "request_timeout",
+    "idempotency_key_reused",
     "file_too_large",
     "audio_too_long",
     "unsupported_media_type",
@@ -139,7 +140,7 @@ pub(super) fn all() -> Vec<Route> {
 fn audio(route: Route) -> Route {
     let mut route = route
         .of(AUDIO)
-        .takes(&[p::store, p::x_store, p::prefer])
+        .takes(&[p::store, p::x_store, p::idempotency_key_of_audio, p::prefer])
         .gives_at::<JobView>(
             202,
             "With `Prefer: respond-async`: the job.",
@@ -170,7 +171,13 @@ fn audio(route: Route) -> Route {
         ),
     ];
     let says = "The transcript, in the `response_format` that was asked for.";
-    let headers = &["X-Audio-Seconds", "X-Transcript-Id", "X-Cache", "Link"];
+    let headers = &[
+        "X-Audio-Seconds",
+        "X-Transcript-Id",
+        "X-Cache",
+        "Idempotent-Replayed",
+        "Link",
+    ];
     route.answers(200, says, content, headers)
 }
 

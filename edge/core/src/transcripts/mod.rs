@@ -1,15 +1,19 @@
 //! Transcripts that are kept: whose they are, what of them hosts may say, and what their owner is shown.
 
+mod answer;
 mod listing;
 mod page;
+mod pending;
 mod search;
 pub mod serial;
 mod sharing;
 mod shown;
 mod told;
 
+pub use answer::{ANSWER_MS, Answered, answer_folder, answer_place};
 pub use listing::{TranscriptFilter, TranscriptList, TranscriptQuery, next_page, query};
 pub use page::{headers as page_headers, missing_page, page};
+pub use pending::{Aside, PENDING, pending_folder, pending_place};
 pub use sharing::{Link, MAX_LINKS, ShareTranscript, SharedTranscript, Sharing, link_hash};
 pub use shown::{
     About, Row, Shown, TranscriptDetail, TranscriptSummary, download, export_head, show,
@@ -86,7 +90,24 @@ pub fn is_wanted(query: Option<&str>, header: &str) -> Result<bool, EdgeError> {
     Ok(wanted)
 }
 
+/// Why something of a request's answer is to be kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Its transcript is to be one of the account's.
+    pub listed: bool,
+    /// It has an `Idempotency-Key`: the same request again is to be answered alike.
+    pub once: bool,
+}
+
+impl Wish {
+    /// Whether anything is to be kept.
+    pub const fn is_any(self) -> bool {
+        self.listed || self.once
+    }
+}
+
 /// What a host is told of a transcript that is to be kept. `edge`: the origin under which hosts reach this edge.
+/// `once`: by which the same request is known again. What is not `listed` is kept for that alone, and as long.
 ///
 /// # Errors
 /// Without randomness.
@@ -94,6 +115,8 @@ pub fn keep(
     record: &KeyRecord,
     terms: &Terms,
     edge: &str,
+    listed: bool,
+    once: Option<String>,
     now: UnixMs,
     rng: &mut impl Rng,
 ) -> Result<Keep, EdgeError> {
@@ -101,13 +124,18 @@ pub fn keep(
     push_random_base62(&mut id, ID_RANDOM_CHARS, rng)
         .map_err(|error| EdgeError::Internal(error.to_string()))?;
     let days = terms.retention_days.map(u64::from);
+    let until = if listed {
+        days.map(|days| now.plus_ms(days * DAY_MS))
+    } else {
+        Some(now.plus_ms(ANSWER_MS))
+    };
     Ok(Keep {
         edge: edge.to_owned(),
         id,
         account: account_of(record),
-        until_ms: days.map(|days| now.plus_ms(days * DAY_MS).0),
-        listed: true,
-        once: None,
+        until_ms: until.map(|until| until.0),
+        listed,
+        once,
     })
 }
 

@@ -118,7 +118,29 @@ fn keeping_is_asked_for_in_the_query_or_in_a_header() {
 fn kept_for(plan: Option<&Plan>, seed: u64) -> Keep {
     let (record, mut rng) = (record("key_9"), SeededRng::new(seed));
     let terms = record.terms(plan);
-    keep(&record, &terms, "https://edge.example", NOW, &mut rng).unwrap()
+    let edge = "https://edge.example";
+    keep(&record, &terms, edge, true, None, NOW, &mut rng).unwrap()
+}
+
+#[test]
+fn what_is_kept_for_the_same_request_alone_is_kept_for_a_day() {
+    let plan = Plan {
+        retention_days: Some(7),
+        ..plan("week")
+    };
+    let (record, mut rng) = (record("key_9"), SeededRng::new(1));
+    let terms = record.terms(Some(&plan));
+    let mut kept_as = |listed| {
+        let once = Some("mark".to_owned());
+        keep(&record, &terms, "", listed, once, NOW, &mut rng).unwrap()
+    };
+    let (listed, unlisted) = (kept_as(true), kept_as(false));
+    assert_eq!(listed.until_ms, Some(NOW.0 + 7 * DAY_MS));
+    assert_eq!(unlisted.until_ms, Some(NOW.0 + DAY_MS));
+    assert!(listed.listed && !unlisted.listed);
+    assert_eq!(unlisted.once.as_deref(), Some("mark"));
+    let wish = |listed, once| Wish { listed, once }.is_any();
+    assert!(wish(true, false) && wish(false, true) && !wish(false, false));
 }
 
 #[test]
