@@ -3,6 +3,7 @@
 //! Both halves of whisper-edge speak through this crate: the Worker (compiled to wasm) signs what
 //! the service verifies, and both answer errors in one envelope. It has no I/O and no clock.
 
+pub mod address;
 pub mod claims;
 mod encoded;
 pub mod envelope;
