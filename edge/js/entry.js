@@ -12,6 +12,7 @@ import { endsOf } from "./ends.js";
 export { Directory } from "./directory.js";
 export { Fleet } from "./fleet.js";
 export { Limiter } from "./limiter.js";
+export { Webhooks } from "./webhooks.js";
 
 const INTERNAL =
   '{"error":{"message":"Something failed here.","type":"server_error","param":null,"code":"internal_error"}}';

@@ -4,6 +4,7 @@ use edge_core::scope::Scope;
 
 use crate::glue::{self, Call, static_strings};
 use crate::transcripts::Said;
+use crate::webhooks::WebhookRoute;
 use inference_api::keeping;
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
@@ -80,6 +81,8 @@ pub(crate) enum Route<'a> {
     Share(&'a str),
     /// What a link leads to.
     Link(&'a str),
+    /// The caller's webhooks.
+    Webhooks(WebhookRoute<'a>),
     /// What a host says of itself.
     Heartbeat,
     /// What a host says of transcripts.
@@ -109,6 +112,7 @@ static_strings! {
     EXPORT = "export";
     SHARE = "share";
     LINK = "link";
+    WEBHOOKS = "webhooks";
     FLEET_TRANSCRIPTS = "fleet_transcripts";
     OTHER = "other";
 }
@@ -144,6 +148,9 @@ impl<'a> Route<'a> {
         if let Some(token) = below("/t/") {
             return Self::Link(token);
         }
+        if let Some(rest) = path.strip_prefix("/v1/webhooks") {
+            return WebhookRoute::of(rest).map_or(Self::Unknown, Self::Webhooks);
+        }
         match below("/v1/transcripts/").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
             Some((id, "")) if !path.ends_with('/') => Self::Transcript(id),
             Some((id, "share")) => Self::Share(id),
@@ -164,6 +171,7 @@ impl<'a> Route<'a> {
                 | Self::Export
                 | Self::Transcript(_)
                 | Self::Share(_)
+                | Self::Webhooks(_)
         )
     }
 
@@ -210,6 +218,7 @@ impl<'a> Route<'a> {
             Self::Transcript(_) => &TRANSCRIPT,
             Self::Share(_) => &SHARE,
             Self::Link(_) => &LINK,
+            Self::Webhooks(_) => &WEBHOOKS,
             Self::Transcripts(_) => &FLEET_TRANSCRIPTS,
             _ => &OTHER,
         }

@@ -27,7 +27,7 @@ use crate::deployment::{Deployment, Errand, KnownKey, deployment};
 use crate::glue::{self, Call, UrlSearchParams};
 use crate::limiter_client::Word;
 use crate::router::{Parts, Route};
-use crate::{admin, forward, hosts, limiter_client, models, reply, transcripts};
+use crate::{admin, forward, hosts, limiter_client, models, reply, transcripts, webhooks};
 
 /// How long a plan is kept in memory, in milliseconds: with KV's own spread, within a minute.
 const PLAN_MS: u64 = 30_000;
@@ -97,6 +97,9 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
             Route::Share(_) if !matches!(parts.method, "POST" | "DELETE") => {
                 Err(EdgeError::MethodNotAllowed("POST, DELETE"))
             }
+            Route::Webhooks(of) if !of.has(parts.method) => {
+                Err(EdgeError::MethodNotAllowed(of.methods()))
+            }
             Route::Audio(_)
             | Route::Realtime
             | Route::Models
@@ -105,6 +108,7 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
             | Route::Export
             | Route::Transcript(_)
             | Route::Share(_)
+            | Route::Webhooks(_)
             | Route::Usage => with_key(call, &deployment, &parts, route, now),
         }
     });
@@ -216,6 +220,10 @@ fn serve(
         }
         Route::TranscriptList | Route::Export | Route::Transcript(_) | Route::Share(_) => {
             let answer = transcripts::of_owner(call, deployment, key, route, parts);
+            Ok(Next::Done(answer))
+        }
+        Route::Webhooks(of) => {
+            let answer = webhooks::of_account(call, deployment, key, of, parts);
             Ok(Next::Done(answer))
         }
         Route::Audio(scope) => {
@@ -383,6 +391,7 @@ fn with_key(
         Route::TranscriptList | Route::Export => (Some(Scope::TranscriptsRead), false),
         Route::Transcript(_) if parts.method == "GET" => (Some(Scope::TranscriptsRead), false),
         Route::Transcript(_) | Route::Share(_) => (Some(Scope::TranscriptsWrite), false),
+        Route::Webhooks(_) => (Some(Scope::Jobs), false),
         _ => (None, false),
     };
     let kept = matches!(route, Route::Audio(_)) && is_kept(parts)?;

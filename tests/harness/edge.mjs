@@ -40,7 +40,7 @@ const worker = (index) => ({
   d1Databases: { DB: "db" },
   r2Buckets: { BUCKET: "bucket" },
   durableObjects: Object.fromEntries(
-    [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"], ["FLEET", "Fleet"]].map(([name, className]) => [
+    [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"], ["FLEET", "Fleet"], ["WEBHOOKS", "Webhooks"]].map(([name, className]) => [
       name,
       { className, useSQLite: true, ...(index > 0 && { scriptName: "edge-0" }) },
     ]),

@@ -27,6 +27,8 @@ pub enum EdgeError {
     InsufficientAdminScope(AdminScope),
     /// A good key, from an address it is not bound to.
     ForbiddenAddress,
+    /// Nothing that a caller names by its address is asked for anything here.
+    UrlsSwitchedOff,
     /// No such route.
     UnknownRoute,
     /// No such object, or not this caller's.
@@ -60,6 +62,8 @@ pub enum EdgeError {
     IdempotencyKeyReused,
     /// So many links lead to the transcript.
     TooManyLinks(u32),
+    /// The account has so many webhooks.
+    TooManyWebhooks(u32),
     /// So many keys are on the plan.
     PlanInUse(usize),
     /// A sliding rate is used up.
@@ -112,6 +116,8 @@ pub enum EdgeError {
     TooManyHosts,
     /// The list of hosts gave no answer.
     FleetUnavailable(PortError),
+    /// The account's webhooks gave no answer.
+    WebhooksUnavailable(PortError),
     /// A setting of the deployment is missing or wrong; the cause names it.
     Misconfigured(String),
     /// A fault of this code.
@@ -225,6 +231,12 @@ impl EdgeError {
                 Invalid,
                 "This API key may not be used from this address.".into(),
             ),
+            Self::UrlsSwitchedOff => (
+                403,
+                "urls_switched_off",
+                Invalid,
+                "This deployment asks no address that a caller gives.".into(),
+            ),
             Self::UnknownRoute => (404, "not_found", Invalid, "There is no such route.".into()),
             Self::NotFound(what) => (
                 404,
@@ -294,6 +306,12 @@ impl EdgeError {
                 "too_many_links",
                 Invalid,
                 format!("{most} links lead to this transcript: end them first."),
+            ),
+            Self::TooManyWebhooks(most) => (
+                409,
+                "too_many_webhooks",
+                Invalid,
+                format!("There are {most} webhooks: delete one first."),
             ),
             Self::PlanInUse(keys) => (
                 409,
@@ -401,6 +419,12 @@ impl EdgeError {
                 Server,
                 "The list of hosts can't be read at present.".into(),
             ),
+            Self::WebhooksUnavailable(_) => (
+                503,
+                "webhooks_unavailable",
+                Server,
+                "Webhooks can't be read or changed at present.".into(),
+            ),
             Self::Misconfigured(_) => (
                 500,
                 "misconfigured",
@@ -438,7 +462,8 @@ impl EdgeError {
             Self::LimiterUnavailable(error)
             | Self::KeyStoreUnavailable(error)
             | Self::DatabaseUnavailable(error)
-            | Self::FleetUnavailable(error) => Some(error.to_string()),
+            | Self::FleetUnavailable(error)
+            | Self::WebhooksUnavailable(error) => Some(error.to_string()),
             Self::UpstreamFailed(cause)
             | Self::InvalidSignature(cause)
             | Self::Misconfigured(cause)
@@ -458,6 +483,7 @@ impl EdgeError {
             | Self::KeyStoreUnavailable(_)
             | Self::TooManyHosts
             | Self::FleetUnavailable(_)
+            | Self::WebhooksUnavailable(_)
             | Self::UpstreamUnavailable => Some(OUTAGE_RETRY_SECONDS),
             _ => None,
         }
@@ -479,6 +505,7 @@ impl EdgeError {
             Self::InsufficientScope(Scope::Transcribe),
             Self::InsufficientAdminScope(AdminScope::Keys),
             Self::ForbiddenAddress,
+            Self::UrlsSwitchedOff,
             Self::UnknownRoute,
             Self::NotFound("key"),
             Self::ModelNotFound(String::new()),
@@ -496,6 +523,7 @@ impl EdgeError {
             Self::KeyExists(String::new()),
             Self::IdempotencyKeyReused,
             Self::TooManyLinks(1),
+            Self::TooManyWebhooks(1),
             Self::PlanInUse(1),
             Self::CreditsUsedUp { retry_after: 1 },
             Self::ConcurrencyLimited {
@@ -522,6 +550,7 @@ impl EdgeError {
             Self::HostNotAllowed,
             Self::TooManyHosts,
             Self::FleetUnavailable(lost()),
+            Self::WebhooksUnavailable(lost()),
             Self::Misconfigured(String::new()),
             Self::Internal(String::new()),
         ]

@@ -15,7 +15,7 @@ use crate::limit::{Limit, Period, Rule, Unit};
 use crate::limiter::{Charge, LimiterState};
 use crate::plan::Plan;
 use crate::ports::{
-    AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
+    AccountObjects, AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
     KeyView, Page, PortError, Rng, RngError, UnixMs, UsageQuery,
 };
 use crate::scope::Scope;
@@ -122,6 +122,8 @@ pub struct Memory {
     pub directories: RefCell<BTreeMap<String, Directory>>,
     /// Accounts of the transcripts that are kept.
     pub transcripts: RefCell<Vec<String>>,
+    /// Accounts of the webhooks there are.
+    pub webhooks: RefCell<Vec<String>>,
     /// The audit.
     pub audit: RefCell<Vec<AuditEvent>>,
     /// Objects whose last change is not in KV yet.
@@ -543,6 +545,17 @@ impl Database for Memory {
             let before = kept.len();
             kept.retain(|of| of != account);
             (before - kept.len()) as u64
+        })
+    }
+}
+
+impl AccountObjects for Memory {
+    async fn purge_webhooks(&self, account: &str) -> Result<u64, PortError> {
+        self.faults.run("webhooks", || {
+            let mut all = self.webhooks.borrow_mut();
+            let before = all.len();
+            all.retain(|of| of != account);
+            (before - all.len()) as u64
         })
     }
 }

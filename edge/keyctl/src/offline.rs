@@ -16,7 +16,7 @@ use edge_core::key_state::{Entry, KeyState};
 use edge_core::limit::Limit;
 use edge_core::plan::Plan;
 use edge_core::ports::{
-    AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
+    AccountObjects, AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
     KeyView, Page, PortError, Rng as _, UnixMs, UsageQuery, plan_directory,
 };
 use edge_core::usage::Rollup;
@@ -259,6 +259,12 @@ impl Database for Drafts {
     }
 
     async fn purge_transcripts(&self, _: &str) -> Result<u64, PortError> {
+        absent()
+    }
+}
+
+impl AccountObjects for Drafts {
+    async fn purge_webhooks(&self, _: &str) -> Result<u64, PortError> {
         absent()
     }
 }

@@ -60,6 +60,11 @@ pub(super) fn transcript_id() -> Parameter {
     parameter("path", "id", "The transcript's id.", schema)
 }
 
+pub(super) fn webhook_id() -> Parameter {
+    let schema = json!({"type": "string", "pattern": "^wh_[0-9A-Za-z]{20}$"});
+    parameter("path", "id", "The webhook's id.", schema)
+}
+
 pub(super) fn transcript_format() -> Parameter {
     let formats: Vec<_> = ResponseFormat::ALL.iter().map(|f| f.as_str()).collect();
     let schema = json!({"type": "string", "enum": formats});
