@@ -19,11 +19,14 @@ const TABLES = `
     enabled INTEGER NOT NULL, created_at INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS secret(
     n INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, sealed BLOB NOT NULL, until INTEGER);
-  CREATE TABLE IF NOT EXISTS event(id TEXT PRIMARY KEY, type TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS event(
+    id TEXT PRIMARY KEY, type TEXT NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS event_by_age ON event(at);
   CREATE TABLE IF NOT EXISTS delivery(
     n INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, event TEXT NOT NULL, state TEXT NOT NULL,
     next INTEGER, made INTEGER NOT NULL, at INTEGER NOT NULL, UNIQUE(endpoint,event));
   CREATE INDEX IF NOT EXISTS due ON delivery(endpoint,next) WHERE next IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS over ON delivery(endpoint,n) WHERE next IS NULL;
   CREATE INDEX IF NOT EXISTS of_event ON delivery(event);
   CREATE TABLE IF NOT EXISTS attempt(
     n INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, at INTEGER NOT NULL, status INTEGER,
@@ -46,6 +49,8 @@ const MOST_PENDING = 10_000;
 /** Deliveries to one endpoint that are kept when they are over, and how long, in milliseconds. */
 const MOST_KEPT = 100;
 const KEPT_MS = 7 * 86_400_000;
+/** For how long an event is known again, in milliseconds. */
+const KNOWN_MS = 86_400_000;
 /** For how long a request that comes again is answered alike, in milliseconds, and how many of them. */
 const SAID_MS = 86_400_000;
 const MOST_SAID = 1_000;
@@ -77,9 +82,9 @@ export class Webhooks extends DurableObject {
     return this.#tools;
   }
 
-  /** What a sealed text belongs to: this account, and something of it. */
+  /** What a sealed text belongs to: this account, by its object's id, and something of it. */
   #of(what) {
-    return `${this.ctx.id.name}\n${what}`;
+    return `${this.ctx.id}\n${what}`;
   }
 
   #views(where, ...values) {
@@ -137,11 +142,12 @@ export class Webhooks extends DurableObject {
   remove(id) {
     if (this.#views("WHERE id=?", id).length === 0) return MISSING;
     const sql = this.#sql;
-    sql.exec("DELETE FROM attempt WHERE delivery IN (SELECT n FROM delivery WHERE endpoint=?)", id);
-    sql.exec("DELETE FROM delivery WHERE endpoint=?", id);
+    this.#forget("endpoint=?", id);
     sql.exec("DELETE FROM secret WHERE endpoint=?", id);
     sql.exec("DELETE FROM endpoint WHERE id=?", id);
-    sql.exec("DELETE FROM event WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE event=event.id)");
+    // Of what nobody is told any more only the ids stay, for a while.
+    sql.exec("UPDATE event SET body='' WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE event=event.id)");
+    this.#arm();
     return { done: null };
   }
 
@@ -150,8 +156,8 @@ export class Webhooks extends DurableObject {
     const before = await this.#saidBefore(repeat);
     if (before !== null) return before;
     const sealed = await this.#with().sealing.seal(secret, this.#of(id));
-    const [{ n: _, ...view } = {}] = this.#views("WHERE id=?", id);
-    if (view.id === undefined) return MISSING;
+    const [view] = this.#views("WHERE id=?", id);
+    if (view === undefined) return MISSING;
     const answer = { ...view, secret };
     const kept = await this.#sealedAnswer(repeat, answer);
     // As above. The endpoint may have gone meanwhile.
@@ -183,12 +189,11 @@ export class Webhooks extends DurableObject {
     if (this.#said(repeat) !== undefined) return this.#saidBefore(repeat);
     if (this.#views("WHERE id=?", id).length === 0) return MISSING;
     const sql = this.#sql;
-    sql.exec("INSERT INTO event VALUES(?,'webhook.test',?)", event, body);
+    sql.exec("INSERT INTO event VALUES(?,'webhook.test',?,?)", event, body, at);
     const insert = "INSERT INTO delivery(endpoint,event,state,next,made,at) VALUES(?,?,'pending',NULL,0,?) RETURNING n";
     const [{ n }] = sql.exec(insert, id, event, at).toArray();
     this.#record(n, id, 1, attempt, verdict);
     this.#keepSaid(repeat, kept);
-    this.#prune();
     this.#arm();
     return { done: answer };
   }
@@ -197,7 +202,7 @@ export class Webhooks extends DurableObject {
     if (this.#views("WHERE id=?", id).length === 0) return MISSING;
     const page = this.#read(
       "SELECT d.n,e.id,e.type,d.state,d.at/1000 AS created_at,d.next/1000 AS next_attempt_at FROM delivery d " +
-        "JOIN event e ON e.id=d.event WHERE d.endpoint=?1 AND d.n<?2 AND (d.state='pending' OR d.at>?4) " +
+        "JOIN event e ON e.id=d.event WHERE d.endpoint=?1 AND d.n<?2 AND (d.next IS NOT NULL OR d.at>?4) " +
         "ORDER BY d.n DESC LIMIT ?3",
       id, before, limit, Date.now() - KEPT_MS,
     );
@@ -217,7 +222,7 @@ export class Webhooks extends DurableObject {
     const now = Date.now();
     const body = webhookPayload(type, JSON.stringify(data), now);
     const sql = this.#write();
-    sql.exec("INSERT INTO event VALUES(?,?,?)", id, type, body);
+    sql.exec("INSERT INTO event VALUES(?,?,?,?)", id, type, body, now);
     for (const endpoint of wanted) {
       const count = "SELECT count(*) AS count FROM delivery WHERE endpoint=? AND next IS NOT NULL";
       const isFull = this.#read(count, endpoint.id)[0].count >= MOST_PENDING;
@@ -345,25 +350,39 @@ export class Webhooks extends DurableObject {
     this.#sql.exec(insert, at, status, ms, error, n);
     const update = "UPDATE delivery SET state=?,next=?,made=? WHERE n=? AND state='pending'";
     this.#sql.exec(update, state, next, made, n);
-    if (!gone) return;
-    this.#sql.exec("UPDATE endpoint SET enabled=0 WHERE id=?", id);
-    this.#end(id);
+    if (gone) {
+      this.#sql.exec("UPDATE endpoint SET enabled=0 WHERE id=?", id);
+      this.#end(id);
+    } else if (next === null) {
+      this.#forgetBeyond(id);
+    }
   }
 
   /** Ends what is still to be sent to an endpoint. */
   #end(id) {
     this.#sql.exec("UPDATE delivery SET state='failed',next=NULL WHERE endpoint=? AND state='pending'", id);
+    this.#forgetBeyond(id);
+    this.#arm();
   }
 
-  /** Lets go of what is over, and is old or one of too many; of what was said a day ago; of secrets that sign no more. */
+  /** Of what is over for an endpoint the newest stay. */
+  #forgetBeyond(id) {
+    const last = "SELECT n FROM delivery WHERE endpoint=?1 AND next IS NULL ORDER BY n DESC LIMIT 1 OFFSET ?2";
+    this.#forget(`endpoint=?1 AND next IS NULL AND n<=(${last})`, id, MOST_KEPT);
+  }
+
+  /** Forgets deliveries with what was tried of them. */
+  #forget(which, ...values) {
+    this.#sql.exec(`DELETE FROM attempt WHERE delivery IN (SELECT n FROM delivery WHERE ${which})`, ...values);
+    this.#sql.exec(`DELETE FROM delivery WHERE ${which}`, ...values);
+  }
+
+  /** Lets go of what is over and old, of events that nobody will tell again, of secrets that sign no more. */
   #prune() {
     if (!this.#ready) return;
     const [now, sql] = [Date.now(), this.#sql];
-    const place = "row_number() OVER (PARTITION BY endpoint ORDER BY n DESC)";
-    const over = `SELECT n,at,${place} AS place FROM delivery WHERE state<>'pending'`;
-    sql.exec(`DELETE FROM delivery WHERE n IN (SELECT n FROM (${over}) WHERE place>? OR at<=?)`, MOST_KEPT, now - KEPT_MS);
-    sql.exec("DELETE FROM attempt WHERE delivery NOT IN (SELECT n FROM delivery)");
-    sql.exec("DELETE FROM event WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE event=event.id)");
+    this.#forget("next IS NULL AND at<=?", now - KEPT_MS);
+    sql.exec("DELETE FROM event WHERE at<=? AND NOT EXISTS (SELECT 1 FROM delivery WHERE event=event.id)", now - KNOWN_MS);
     sql.exec("DELETE FROM said WHERE at<=?", now - SAID_MS);
     sql.exec("DELETE FROM secret WHERE until<=?", now);
   }
@@ -371,9 +390,11 @@ export class Webhooks extends DurableObject {
   /** The alarm is for what is due first, or else for what is to be let go. */
   #arm() {
     const [row] = this.#read(
-      "SELECT min(next) AS due,min(CASE WHEN state<>'pending' THEN at END)+? AS old FROM delivery", KEPT_MS,
+      "SELECT (SELECT min(next) FROM delivery WHERE next IS NOT NULL) AS due," +
+        "(SELECT min(at) FROM delivery WHERE next IS NULL)+?1 AS old,(SELECT min(at) FROM event)+?2 AS known",
+      KEPT_MS, KNOWN_MS,
     );
-    const at = row?.due ?? row?.old ?? null;
+    const at = row?.due ?? row?.old ?? row?.known ?? null;
     if (at === null) this.ctx.storage.deleteAlarm();
     else this.ctx.storage.setAlarm(at);
   }

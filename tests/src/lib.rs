@@ -13,6 +13,7 @@ pub mod host;
 pub mod http;
 pub mod process;
 pub mod realtime;
+pub mod receiver;
 pub mod service;
 pub mod speech;
 pub mod storage;
