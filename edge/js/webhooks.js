@@ -1,16 +1,15 @@
-// The webhooks of one account: its endpoints, their secrets, and what was and is to be sent to them. One object an
-// account, asked by edge/src/webhooks.rs, and told of events by whoever has some.
+// The webhooks of one account: its endpoints, their secrets, and what they are told (outbox.js). One object an account,
+// asked by edge/src/webhooks.rs, and told of events by whoever has some.
 //
 // Atomicity: what reads a table and then writes one does so without an await in between, so nothing else of this object
-// runs meanwhile (one JavaScript thread), and what it writes is one transaction; what has to be waited for (a name that
-// is looked up, a seal) comes before, and whatever it depends on is read again after it. The output gate holds an answer
-// back until the write before it is on disk: what was answered is durable.
-//
-// At least once: an event is written down with its deliveries and the alarm that sends them. One that was sent, and
-// whose end was not written down, is sent again; every attempt has the same `webhook-id`.
+// runs meanwhile (one JavaScript thread), and what it writes is one transaction. What has to be waited for (a name that
+// is looked up, a seal, an attempt) comes before, and whatever the writing depends on is read again after it. The output
+// gate holds an answer back until the write before it is on disk: what was answered is durable.
 import { DurableObject } from "cloudflare:workers";
 import { Courier } from "./courier.js";
 import { sealingKeys, webhookPayload, webhookVerdict } from "./index.js";
+import { Outbox, TABLES as TABLES_OF_OUTBOX } from "./outbox.js";
+import { Rows } from "./rows.js";
 import { Sealing } from "./sealing.js";
 
 const TABLES = `
@@ -19,38 +18,15 @@ const TABLES = `
     enabled INTEGER NOT NULL, created_at INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS secret(
     n INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, sealed BLOB NOT NULL, until INTEGER);
-  CREATE TABLE IF NOT EXISTS event(
-    id TEXT PRIMARY KEY, type TEXT NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS event_by_age ON event(at);
-  CREATE TABLE IF NOT EXISTS delivery(
-    n INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, event TEXT NOT NULL, state TEXT NOT NULL,
-    next INTEGER, made INTEGER NOT NULL, at INTEGER NOT NULL, UNIQUE(endpoint,event));
-  CREATE INDEX IF NOT EXISTS due ON delivery(endpoint,next) WHERE next IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS over ON delivery(endpoint,n) WHERE next IS NULL;
-  CREATE INDEX IF NOT EXISTS of_event ON delivery(event);
-  CREATE TABLE IF NOT EXISTS attempt(
-    n INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, at INTEGER NOT NULL, status INTEGER,
-    ms INTEGER NOT NULL, error TEXT);
-  CREATE INDEX IF NOT EXISTS of_delivery ON attempt(delivery);
   CREATE TABLE IF NOT EXISTS said(
-    mark TEXT PRIMARY KEY, request TEXT NOT NULL, answer BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;`;
+    mark TEXT PRIMARY KEY, request TEXT NOT NULL, answer BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+  ${TABLES_OF_OUTBOX}`;
+const NAMES = ["endpoint", "secret", "said", "event", "delivery", "attempt"];
 
-/** Attempts at the same time: the platform opens no more connections for one object. And of these to one endpoint. */
-const AT_ONCE = 6;
-const AT_ONE = 2;
-/** After a failure of this object itself, or its end, what is due is looked for again, in milliseconds. */
-const GUARD_MS = 30_000;
-/** How long one alarm goes on, in milliseconds: the platform ends it after a quarter of an hour. */
-const LONGEST_MS = 300_000;
+/** The type of a test's event. */
+const TEST = "webhook.test";
 /** Secrets that sign for one endpoint. */
 const MOST_SECRETS = 3;
-/** Deliveries to one endpoint that may wait; what comes beyond is not sent. */
-const MOST_PENDING = 10_000;
-/** Deliveries to one endpoint that are kept when they are over, and how long, in milliseconds. */
-const MOST_KEPT = 100;
-const KEPT_MS = 7 * 86_400_000;
-/** For how long an event is known again, in milliseconds. */
-const KNOWN_MS = 86_400_000;
 /** For how long a request that comes again is answered alike, in milliseconds, and how many of them. */
 const SAID_MS = 86_400_000;
 const MOST_SAID = 1_000;
@@ -58,23 +34,13 @@ const MOST_SAID = 1_000;
 const MISSING = { not: "missing" };
 
 export class Webhooks extends DurableObject {
-  #sql = this.ctx.storage.sql;
-  #ready = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name='endpoint'").toArray().length > 0;
+  #rows = new Rows(this.ctx.storage, TABLES, "endpoint");
+  #outbox = new Outbox(this.#rows, this.ctx.storage, {
+    endpoints: () => this.#views("WHERE enabled=1"),
+    send: (...delivery) => this.#send(...delivery),
+    switchOff: (id) => this.#switchOff(id),
+  });
   #tools = null;
-  /** Deliveries on their way: endpoint and end. */
-  #flying = new Map();
-  #wake = () => {};
-
-  /** The tables are made at the first write: an object that was only asked leaves nothing behind. */
-  #write() {
-    if (!this.#ready) this.#sql.exec(TABLES);
-    this.#ready = true;
-    return this.#sql;
-  }
-
-  #read(query, ...values) {
-    return this.#ready ? this.#sql.exec(query, ...values).toArray() : [];
-  }
 
   /** Made at the first use: wrong settings are no reason to lose what is stored. */
   #with() {
@@ -89,11 +55,15 @@ export class Webhooks extends DurableObject {
 
   #views(where, ...values) {
     const query = `SELECT n,id,'webhook' AS object,name,url,events,enabled,created_at FROM endpoint ${where}`;
-    return this.#read(query, ...values).map(({ events, enabled, ...rest }) => ({
+    return this.#rows.read(query, ...values).map(({ events, enabled, ...rest }) => ({
       ...rest,
       events: JSON.parse(events),
       enabled: enabled !== 0,
     }));
+  }
+
+  #view(id) {
+    return this.#views("WHERE id=?", id)[0];
   }
 
   all(before, limit) {
@@ -101,7 +71,7 @@ export class Webhooks extends DurableObject {
   }
 
   one(id) {
-    const [view] = this.#views("WHERE id=?", id);
+    const view = this.#view(id);
     return view === undefined ? MISSING : { done: view };
   }
 
@@ -112,42 +82,38 @@ export class Webhooks extends DurableObject {
     const { url: canonical, why } = await this.#with().courier.look(url);
     if (why !== undefined) return { not: { url: why } };
     const sealed = await this.#with().sealing.seal(secret, this.#of(id));
-    const view = { id, object: "webhook", name, url: canonical, events, enabled: true, created_at };
-    const answer = { ...view, secret };
+    const answer = { id, object: "webhook", name, url: canonical, events, enabled: true, created_at, secret };
     const kept = await this.#sealedAnswer(repeat, answer);
     // From here on nothing is waited for: of two with the same mark the second finds what the first has said.
     if (this.#said(repeat) !== undefined) return this.#saidBefore(repeat);
-    if (this.#read("SELECT count(*) AS count FROM endpoint")[0]?.count >= most) return { not: "too_many" };
-    const sql = this.#write();
-    const insert = "INSERT INTO endpoint(id,name,url,events,enabled,created_at) VALUES(?,?,?,?,1,?)";
-    sql.exec(insert, id, name, canonical, JSON.stringify(events), created_at);
-    sql.exec("INSERT INTO secret(endpoint,sealed) VALUES(?,?)", id, sealed);
+    if (this.#views("").length >= most) return { not: "too_many" };
+    const add = "INSERT INTO endpoint(id,name,url,events,enabled,created_at) VALUES(?,?,?,?,1,?)";
+    this.#rows.add(add, id, name, canonical, JSON.stringify(events), created_at);
+    this.#rows.add("INSERT INTO secret(endpoint,sealed) VALUES(?,?)", id, sealed);
     this.#keepSaid(repeat, kept);
     return { done: answer };
   }
 
   /** Changes what `patch` names (edge_core::webhooks::WebhookPatch). */
   async change(id, patch) {
+    if (this.#view(id) === undefined) return MISSING;
     const { url, why } = patch.url === undefined ? {} : await this.#with().courier.look(patch.url);
     if (why !== undefined) return { not: { url: why } };
-    const [view] = this.#views("WHERE id=?", id);
+    const view = this.#view(id);
     if (view === undefined) return MISSING;
     const changed = { ...view, ...patch, ...(url !== undefined && { url }) };
     const update = "UPDATE endpoint SET name=?,url=?,events=?,enabled=? WHERE id=?";
-    this.#sql.exec(update, changed.name, changed.url, JSON.stringify(changed.events), Number(changed.enabled), id);
-    if (!changed.enabled) this.#end(id);
+    const { name, events, enabled } = changed;
+    this.#rows.change(update, name, changed.url, JSON.stringify(events), Number(enabled), id);
+    if (!enabled) this.#outbox.end(id);
     return { done: changed };
   }
 
   remove(id) {
-    if (this.#views("WHERE id=?", id).length === 0) return MISSING;
-    const sql = this.#sql;
-    this.#forget("endpoint=?", id);
-    sql.exec("DELETE FROM secret WHERE endpoint=?", id);
-    sql.exec("DELETE FROM endpoint WHERE id=?", id);
-    // Of what nobody is told any more only the ids stay, for a while.
-    sql.exec("UPDATE event SET body='' WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE event=event.id)");
-    this.#arm();
+    if (this.#view(id) === undefined) return MISSING;
+    this.#rows.change("DELETE FROM secret WHERE endpoint=?", id);
+    this.#rows.change("DELETE FROM endpoint WHERE id=?", id);
+    this.#outbox.forget(id);
     return { done: null };
   }
 
@@ -155,20 +121,20 @@ export class Webhooks extends DurableObject {
   async rotate(id, secret, overlapMs, repeat) {
     const before = await this.#saidBefore(repeat);
     if (before !== null) return before;
-    const sealed = await this.#with().sealing.seal(secret, this.#of(id));
-    const [view] = this.#views("WHERE id=?", id);
+    const view = this.#view(id);
     if (view === undefined) return MISSING;
+    const sealed = await this.#with().sealing.seal(secret, this.#of(id));
     const answer = { ...view, secret };
     const kept = await this.#sealedAnswer(repeat, answer);
     // As above. The endpoint may have gone meanwhile.
     if (this.#said(repeat) !== undefined) return this.#saidBefore(repeat);
-    if (this.#views("WHERE id=?", id).length === 0) return MISSING;
-    const [now, sql] = [Date.now(), this.#sql];
-    sql.exec("UPDATE secret SET until=min(coalesce(until,?1),?1) WHERE endpoint=?2", now + overlapMs, id);
-    sql.exec("DELETE FROM secret WHERE endpoint=? AND until<=?", id, now);
-    sql.exec("INSERT INTO secret(endpoint,sealed) VALUES(?,?)", id, sealed);
+    if (this.#view(id) === undefined) return MISSING;
+    const now = Date.now();
+    this.#rows.change("UPDATE secret SET until=min(coalesce(until,?1),?1) WHERE endpoint=?2", now + overlapMs, id);
+    this.#rows.add("INSERT INTO secret(endpoint,sealed) VALUES(?,?)", id, sealed);
     const newest = "SELECT n FROM secret WHERE endpoint=?1 ORDER BY n DESC LIMIT ?2";
-    sql.exec(`DELETE FROM secret WHERE endpoint=?1 AND n NOT IN (${newest})`, id, MOST_SECRETS);
+    this.#rows.change(`DELETE FROM secret WHERE endpoint=?1 AND n NOT IN (${newest})`, id, MOST_SECRETS);
+    this.#rows.change("DELETE FROM secret WHERE until<=?", now);
     this.#keepSaid(repeat, kept);
     return { done: answer };
   }
@@ -177,37 +143,23 @@ export class Webhooks extends DurableObject {
   async test(id, event, repeat) {
     const before = await this.#saidBefore(repeat);
     if (before !== null) return before;
-    const at = Date.now();
-    const [endpoint] = this.#views("WHERE id=?", id);
+    const endpoint = this.#view(id);
     if (endpoint === undefined) return MISSING;
-    const body = webhookPayload("", JSON.stringify({ webhook_id: id }), at);
-    const { attempt, verdict } = await this.#attempt(endpoint, event, body, 0);
-    const { status, ms } = attempt;
-    const answer = { delivered: verdict.state === "delivered", status, ms, error: verdict.error };
+    const body = webhookPayload(TEST, JSON.stringify({ webhook_id: id }), Date.now());
+    const told = await this.#send(endpoint, event, body, 0);
+    const { status, ms, error } = told.attempt;
+    const answer = { delivered: told.verdict.state === "delivered", status, ms, error };
     const kept = await this.#sealedAnswer(repeat, answer);
     // As above.
     if (this.#said(repeat) !== undefined) return this.#saidBefore(repeat);
-    if (this.#views("WHERE id=?", id).length === 0) return MISSING;
-    const sql = this.#sql;
-    sql.exec("INSERT INTO event VALUES(?,'webhook.test',?,?)", event, body, at);
-    const insert = "INSERT INTO delivery(endpoint,event,state,next,made,at) VALUES(?,?,'pending',NULL,0,?) RETURNING n";
-    const [{ n }] = sql.exec(insert, id, event, at).toArray();
-    this.#record(n, id, 1, attempt, verdict);
+    if (this.#view(id) === undefined) return MISSING;
+    this.#outbox.note(event, TEST, body, id, told);
     this.#keepSaid(repeat, kept);
-    this.#arm();
     return { done: answer };
   }
 
   deliveries(id, before, limit) {
-    if (this.#views("WHERE id=?", id).length === 0) return MISSING;
-    const page = this.#read(
-      "SELECT d.n,e.id,e.type,d.state,d.at/1000 AS created_at,d.next/1000 AS next_attempt_at FROM delivery d " +
-        "JOIN event e ON e.id=d.event WHERE d.endpoint=?1 AND d.n<?2 AND (d.next IS NOT NULL OR d.at>?4) " +
-        "ORDER BY d.n DESC LIMIT ?3",
-      id, before, limit, Date.now() - KEPT_MS,
-    );
-    const attempts = "SELECT at/1000 AS at,status,ms,error FROM attempt WHERE delivery=? ORDER BY n";
-    return { done: page.map((row) => ({ ...row, attempts: this.#read(attempts, row.n) })) };
+    return this.#view(id) === undefined ? MISSING : { done: this.#outbox.page(id, before, limit) };
   }
 
   /**
@@ -218,100 +170,31 @@ export class Webhooks extends DurableObject {
     const wanted = this.#views("WHERE enabled=1").filter(
       (endpoint) => endpoint.events.includes(type) && (only === null || endpoint.id === only),
     );
-    if (wanted.length === 0 || this.#read("SELECT 1 FROM event WHERE id=?", id).length > 0) return;
+    if (wanted.length === 0 || this.#outbox.knows(id)) return;
     const now = Date.now();
-    const body = webhookPayload(type, JSON.stringify(data), now);
-    const sql = this.#write();
-    sql.exec("INSERT INTO event VALUES(?,?,?,?)", id, type, body, now);
-    for (const endpoint of wanted) {
-      const count = "SELECT count(*) AS count FROM delivery WHERE endpoint=? AND next IS NOT NULL";
-      const isFull = this.#read(count, endpoint.id)[0].count >= MOST_PENDING;
-      const insert = "INSERT INTO delivery(endpoint,event,state,next,made,at) VALUES(?,?,?,?,0,?)";
-      sql.exec(insert, endpoint.id, id, isFull ? "failed" : "pending", isFull ? null : now, now);
-    }
-    this.#arm();
-    this.#wake();
+    this.#outbox.take(id, type, webhookPayload(type, JSON.stringify(data), now), wanted, now);
   }
 
   /** Forgets everything; how many rows that was. */
   async purge() {
-    const tables = ["endpoint", "secret", "event", "delivery", "attempt", "said"];
-    const counts = tables.map((table) => `(SELECT count(*) FROM ${table})`);
-    const rows = this.#read(`SELECT ${counts.join("+")} AS count`)[0]?.count ?? 0;
-    // Both take effect here and now; only their writing is waited for.
-    const done = [this.ctx.storage.deleteAlarm(), this.ctx.storage.deleteAll()];
-    this.#ready = false;
-    await Promise.all(done);
+    const counts = NAMES.map((name) => `(SELECT count(*) FROM ${name})`);
+    const rows = this.#rows.read(`SELECT ${counts.join("+")} AS count`)[0]?.count ?? 0;
+    await this.#rows.clear();
     return rows;
   }
 
-  /**
-   * Sends what is due, until nothing is on its way any more. What becomes due meanwhile goes along, so that a receiver
-   * that is slow holds nobody else.
-   */
   async alarm() {
-    // Should this be cut off, what is due is still due: there is an alarm as long as something is.
-    await this.ctx.storage.setAlarm(Date.now() + GUARD_MS);
     try {
-      const end = Date.now() + LONGEST_MS;
-      for (;;) {
-        const woken = new Promise((wake) => (this.#wake = wake));
-        if (Date.now() < end) this.#launch();
-        if (this.#flying.size === 0) break;
-        await this.#something(woken);
-      }
-      this.#prune();
-      this.#arm();
+      await this.#outbox.run();
+      this.#rows.change("DELETE FROM said WHERE at<=?", Date.now() - SAID_MS);
+      this.#rows.change("DELETE FROM secret WHERE until<=?", Date.now());
     } catch (error) {
       console.error(JSON.stringify({ level: "warn", msg: "webhooks not sent yet", cause: String(error) }));
     }
   }
 
-  /** Waits until a place is free, something new is there, or something becomes due. */
-  async #something(woken) {
-    const [{ next }] = this.#read("SELECT min(next) AS next FROM delivery WHERE next>?", Date.now()).concat({ next: null });
-    let timer;
-    const due = next !== null && new Promise((wake) => (timer = setTimeout(wake, Math.max(1, next - Date.now()))));
-    const flights = [...this.#flying.values()].map(({ done }) => done);
-    await Promise.race([woken, ...flights, ...(due ? [due] : [])]);
-    clearTimeout(timer);
-  }
-
-  /** Lets what is due go, as far as there are places, and no endpoint takes more than its own. */
-  #launch() {
-    const now = Date.now();
-    const due = this.#views("WHERE enabled=1").flatMap((endpoint) => {
-      const taken = [...this.#flying.values()].filter(({ id }) => id === endpoint.id).length;
-      const rows = this.#read(
-        "SELECT d.n,d.next,d.made,d.event,e.body FROM delivery d JOIN event e ON e.id=d.event " +
-          "WHERE d.endpoint=? AND d.next<=? ORDER BY d.next LIMIT ?",
-        endpoint.id, now, 2 * AT_ONE,
-      );
-      const waiting = rows.filter(({ n }) => !this.#flying.has(n)).slice(0, AT_ONE - taken);
-      return waiting.map((row) => ({ ...row, endpoint }));
-    });
-    due.sort((a, b) => a.next - b.next);
-    for (const { n, made, event, body, endpoint } of due.slice(0, AT_ONCE - this.#flying.size)) {
-      const done = this.#deliver(n, made, event, body, endpoint);
-      this.#flying.set(n, { id: endpoint.id, done });
-    }
-  }
-
-  async #deliver(n, made, event, body, endpoint) {
-    try {
-      const { attempt, verdict } = await this.#attempt(endpoint, event, body, made + 1);
-      this.#record(n, endpoint.id, made + 1, attempt, verdict);
-    } catch (error) {
-      // Of this object's own: it is no attempt, and made again when the guard strikes.
-      console.error(JSON.stringify({ level: "error", msg: "webhook not sent", cause: String(error) }));
-      if (this.#ready) this.#sql.exec("UPDATE delivery SET next=? WHERE n=? AND next IS NOT NULL", Date.now() + GUARD_MS, n);
-    } finally {
-      this.#flying.delete(n);
-    }
-  }
-
   /** Sends an event to an endpoint. `made`: which attempt it is; 0: there is never another. */
-  async #attempt(endpoint, event, body, made) {
+  async #send(endpoint, event, body, made) {
     const at = Date.now();
     const secrets = await this.#secrets(endpoint.id, at);
     const told =
@@ -326,82 +209,30 @@ export class Webhooks extends DurableObject {
 
   /** The secrets that sign for an endpoint, the newest first. What another signing secret has sealed is sealed anew. */
   async #secrets(id, now) {
-    const rows = this.#read(
-      "SELECT n,sealed FROM secret WHERE endpoint=? AND (until IS NULL OR until>?) ORDER BY n DESC", id, now,
-    );
+    const query = "SELECT n,sealed FROM secret WHERE endpoint=? AND (until IS NULL OR until>?) ORDER BY n DESC";
     const { sealing } = this.#with();
     const secrets = [];
-    for (const { n, sealed } of rows) {
+    for (const { n, sealed } of this.#rows.read(query, id, now)) {
       const opened = await sealing.open(sealed, this.#of(id));
       if (opened === null) continue;
       secrets.push(opened.text);
       if (opened.isFresh) continue;
       const anew = await sealing.seal(opened.text, this.#of(id));
-      // A secret is never another one under the same number: what is replaced says the same.
-      if (this.#ready) this.#sql.exec("UPDATE secret SET sealed=? WHERE n=?", anew, n);
+      // No other secret ever has this number: what is replaced says the same.
+      this.#rows.change("UPDATE secret SET sealed=? WHERE n=?", anew, n);
     }
     return secrets;
   }
 
-  /** Writes down how an attempt ended. A delivery that was ended or deleted meanwhile stays so. */
-  #record(n, id, made, { at, status, ms, error }, { state, next, gone }) {
-    if (!this.#ready) return;
-    const insert = "INSERT INTO attempt(delivery,at,status,ms,error) SELECT n,?,?,?,? FROM delivery WHERE n=?";
-    this.#sql.exec(insert, at, status, ms, error, n);
-    const update = "UPDATE delivery SET state=?,next=?,made=? WHERE n=? AND state='pending'";
-    this.#sql.exec(update, state, next, made, n);
-    if (gone) {
-      this.#sql.exec("UPDATE endpoint SET enabled=0 WHERE id=?", id);
-      this.#end(id);
-    } else if (next === null) {
-      this.#forgetBeyond(id);
-    }
-  }
-
-  /** Ends what is still to be sent to an endpoint. */
-  #end(id) {
-    this.#sql.exec("UPDATE delivery SET state='failed',next=NULL WHERE endpoint=? AND state='pending'", id);
-    this.#forgetBeyond(id);
-    this.#arm();
-  }
-
-  /** Of what is over for an endpoint the newest stay. */
-  #forgetBeyond(id) {
-    const last = "SELECT n FROM delivery WHERE endpoint=?1 AND next IS NULL ORDER BY n DESC LIMIT 1 OFFSET ?2";
-    this.#forget(`endpoint=?1 AND next IS NULL AND n<=(${last})`, id, MOST_KEPT);
-  }
-
-  /** Forgets deliveries with what was tried of them. */
-  #forget(which, ...values) {
-    this.#sql.exec(`DELETE FROM attempt WHERE delivery IN (SELECT n FROM delivery WHERE ${which})`, ...values);
-    this.#sql.exec(`DELETE FROM delivery WHERE ${which}`, ...values);
-  }
-
-  /** Lets go of what is over and old, of events that nobody will tell again, of secrets that sign no more. */
-  #prune() {
-    if (!this.#ready) return;
-    const [now, sql] = [Date.now(), this.#sql];
-    this.#forget("next IS NULL AND at<=?", now - KEPT_MS);
-    sql.exec("DELETE FROM event WHERE at<=? AND NOT EXISTS (SELECT 1 FROM delivery WHERE event=event.id)", now - KNOWN_MS);
-    sql.exec("DELETE FROM said WHERE at<=?", now - SAID_MS);
-    sql.exec("DELETE FROM secret WHERE until<=?", now);
-  }
-
-  /** The alarm is for what is due first, or else for what is to be let go. */
-  #arm() {
-    const [row] = this.#read(
-      "SELECT (SELECT min(next) FROM delivery WHERE next IS NOT NULL) AS due," +
-        "(SELECT min(at) FROM delivery WHERE next IS NULL)+?1 AS old,(SELECT min(at) FROM event)+?2 AS known",
-      KEPT_MS, KNOWN_MS,
-    );
-    const at = row?.due ?? row?.old ?? row?.known ?? null;
-    if (at === null) this.ctx.storage.deleteAlarm();
-    else this.ctx.storage.setAlarm(at);
+  #switchOff(id) {
+    this.#rows.change("UPDATE endpoint SET enabled=0 WHERE id=?", id);
+    this.#outbox.end(id);
   }
 
   #said(repeat) {
     if (repeat === null) return undefined;
-    return this.#read("SELECT request,answer FROM said WHERE mark=? AND at>?", repeat.mark, Date.now() - SAID_MS)[0];
+    const query = "SELECT request,answer FROM said WHERE mark=? AND at>?";
+    return this.#rows.read(query, repeat.mark, Date.now() - SAID_MS)[0];
   }
 
   /** What the same request was answered; null where there was none. */
@@ -420,10 +251,8 @@ export class Webhooks extends DurableObject {
 
   #keepSaid(repeat, answer) {
     if (repeat === null) return;
-    const [now, sql] = [Date.now(), this.#sql];
-    sql.exec("DELETE FROM said WHERE at<=?", now - SAID_MS);
-    sql.exec("INSERT OR REPLACE INTO said VALUES(?,?,?,?)", repeat.mark, repeat.request, answer, now);
-    const newest = "SELECT mark FROM said ORDER BY at DESC LIMIT ?";
-    sql.exec(`DELETE FROM said WHERE mark NOT IN (${newest})`, MOST_SAID);
+    this.#rows.add("INSERT OR REPLACE INTO said VALUES(?,?,?,?)", repeat.mark, repeat.request, answer, Date.now());
+    const newest = "SELECT mark FROM said WHERE at>? ORDER BY at DESC LIMIT ?";
+    this.#rows.change(`DELETE FROM said WHERE mark NOT IN (${newest})`, Date.now() - SAID_MS, MOST_SAID);
   }
 }

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use edge_core::error::EdgeError;
-use edge_core::webhooks::{Outcome, TEST_TYPE, WebhookSecret, judge, payload, signatures};
+use edge_core::webhooks::{Outcome, WebhookSecret, judge, payload, signatures};
 use inference_api::address::{self, Target, is_public};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
@@ -77,10 +77,9 @@ pub fn are_public(addresses: &str) -> bool {
     addresses.all(|address| address.parse::<IpAddr>().is_ok_and(is_public))
 }
 
-/// The body for an event: of a test where `type` is empty.
+/// The body for an event.
 #[wasm_bindgen(js_name = webhookPayload)]
 pub fn webhook_payload(r#type: &str, data: &str, now: f64) -> Result<String, JsValue> {
-    let r#type = if r#type.is_empty() { TEST_TYPE } else { r#type };
     let data = serde_json::from_str(data).map_err(|error| JsValue::from(error.to_string()))?;
     payload(r#type, unix_ms(now), &data).map_err(fault)
 }

@@ -13,9 +13,10 @@ const ABOUT: &str = "Speech to text, in the form of OpenAI's audio API, behind k
     its `code` is stable.";
 
 /// The groups in the order in which they are shown.
-const GROUPS: [(&str, &str); 12] = [
+const GROUPS: [(&str, &str); 13] = [
     ("Audio", "Speech to text."),
     ("Transcripts", "What was kept, with `store`."),
+    ("Webhooks", "Where to tell what became of jobs."),
     ("Models", "What a key may use."),
     ("Usage", "What a key has used."),
     (

@@ -31,8 +31,6 @@ use crate::ports::Rng;
 
 /// Most webhooks of one account.
 pub const MAX_WEBHOOKS: u32 = 16;
-/// The type of what `POST /v1/webhooks/{id}/test` sends.
-pub const TEST_TYPE: &str = "webhook.test";
 
 const ID_PREFIX: &str = "wh_";
 const EVENT_PREFIX: &str = "evt_";
