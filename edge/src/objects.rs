@@ -7,7 +7,8 @@ use edge_core::key_record::KeyRecord;
 use edge_core::key_state::KeyState;
 use edge_core::limit::Limit;
 use edge_core::ports::{
-    AccountObjects, Changed, Claim, Directories, Entered, KeyObjects, PortError, UnixMs, owner_directory,
+    AccountObjects, Changed, Claim, Directories, Entered, KeyObjects, PortError, UnixMs,
+    owner_directory,
 };
 use edge_core::transcripts::account_hash;
 use edge_core::usage::Rollup;

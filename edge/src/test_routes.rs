@@ -52,8 +52,8 @@ impl TestRoute {
 
 async fn tell(call: &Call) -> Result<JsValue, EdgeError> {
     let event = body::read(call, MAX_EVENT_BYTES).await?;
-    let event: Value =
-        serde_json::from_slice(&event).map_err(|error| EdgeError::InvalidBody(error.to_string()))?;
+    let event: Value = serde_json::from_slice(&event)
+        .map_err(|error| EdgeError::InvalidBody(error.to_string()))?;
     let account = event["account"].as_str().unwrap_or_default();
     let args = json!([event["id"], event["type"], event["data"], event["only"]]);
     let told: Result<Value, _> = Runtime { call }.webhooks(account, "event", &args).await;

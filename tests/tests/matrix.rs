@@ -124,10 +124,7 @@ fn routes_of_webhooks() -> Vec<Route> {
         Route(
             "/v1/webhooks",
             Key,
-            vec![
-                get(),
-                (Method::POST, wish, Err((403, "urls_switched_off"))),
-            ],
+            vec![get(), (Method::POST, wish, Err((403, "urls_switched_off")))],
         ),
         Route(
             "/v1/webhooks/wh_00000000000000000000",

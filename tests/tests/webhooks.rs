@@ -58,7 +58,8 @@ impl World {
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         let (id, secret) = (text("id"), text("secret"));
         self.edge.keep_secret(&secret);
-        self.edge.keep_secret(secret.strip_prefix("whsec_").unwrap());
+        self.edge
+            .keep_secret(secret.strip_prefix("whsec_").unwrap());
         (id, secret)
     }
 
@@ -99,7 +100,8 @@ impl World {
 }
 
 async fn key_of(edge: &Edge, owner: &str) -> Key {
-    let limits = json!([{"name": "requests", "kind": "quota", "limit": 100_000, "period": "month"}]);
+    let limits =
+        json!([{"name": "requests", "kind": "quota", "limit": 100_000, "period": "month"}]);
     let key = json!({"name": "hooks", "owner": owner, "limits": limits});
     edge.create_key(&key).await
 }
@@ -116,7 +118,9 @@ fn tries(delivery: &Value) -> Vec<(Value, Value)> {
 async fn an_event_is_delivered_and_verified_by_its_secret_and_by_no_other() {
     let mut world = World::new().await;
     let (id, secret) = world.make("/204").await;
-    world.tell("evt_00000000000000000001", "job.succeeded", None).await;
+    world
+        .tell("evt_00000000000000000001", "job.succeeded", None)
+        .await;
     let call = world.receiver.next().await;
     assert!(world.receiver.verifies(&call, &secret).await);
     let other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -130,15 +134,22 @@ async fn an_event_is_delivered_and_verified_by_its_secret_and_by_no_other() {
     assert_eq!(body["type"], "job.succeeded");
     assert_eq!(body["data"]["job_id"], "job_1");
     let timestamp = body["timestamp"].as_str().unwrap();
-    assert!(timestamp.len() == 20 && timestamp.ends_with('Z'), "{timestamp}");
+    assert!(
+        timestamp.len() == 20 && timestamp.ends_with('Z'),
+        "{timestamp}"
+    );
     let delivery = world.until_state(&id, "delivered").await;
     assert_eq!(delivery["id"], "evt_00000000000000000001");
     assert_eq!(delivery["type"], "job.succeeded");
     assert!(delivery["next_attempt_at"].is_null());
     assert_eq!(tries(&delivery), [(json!(204), Value::Null)]);
     // The same again changes nothing; it was there before this one.
-    world.tell("evt_00000000000000000001", "job.succeeded", None).await;
-    world.tell("evt_00000000000000000002", "job.failed", None).await;
+    world
+        .tell("evt_00000000000000000001", "job.succeeded", None)
+        .await;
+    world
+        .tell("evt_00000000000000000002", "job.failed", None)
+        .await;
     let call = world.receiver.next().await;
     assert_eq!(call["headers"]["webhook-id"], "evt_00000000000000000002");
     let delivered = async || {
@@ -151,8 +162,14 @@ async fn an_event_is_delivered_and_verified_by_its_secret_and_by_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_told_of_what_it_asked_for_and_of_nothing_while_it_is_off() {
     let mut world = World::new().await;
-    let wish = json!({"url": world.receiver.url("/200?failed"), "events": ["job.failed"], "name": "f"});
-    let made = world.call(Method::POST, "").json(&wish).send().await.expect(201);
+    let wish =
+        json!({"url": world.receiver.url("/200?failed"), "events": ["job.failed"], "name": "f"});
+    let made = world
+        .call(Method::POST, "")
+        .json(&wish)
+        .send()
+        .await
+        .expect(201);
     let (failed, _) = world.shown(&made);
     let (all, _) = world.make("/200?all").await;
     world.tell("evt_1", "job.succeeded", None).await;
@@ -160,16 +177,24 @@ async fn a_webhook_is_told_of_what_it_asked_for_and_of_nothing_while_it_is_off()
     world.tell("evt_2", "job.failed", Some(&failed)).await;
     assert_eq!(world.receiver.next().await["path"], "/200?failed");
     let off = world.call(Method::PATCH, &format!("/{all}"));
-    let off = off.json(&json!({"enabled": false, "name": "off"})).send().await;
+    let off = off
+        .json(&json!({"enabled": false, "name": "off"}))
+        .send()
+        .await;
     let off = off.expect(200).json();
-    assert_eq!((&off["enabled"], &off["name"]), (&json!(false), &json!("off")));
+    assert_eq!(
+        (&off["enabled"], &off["name"]),
+        (&json!(false), &json!("off"))
+    );
     world.tell("evt_3", "job.cancelled", None).await;
     world.tell("evt_4", "job.failed", None).await;
     let call = world.receiver.next().await;
     assert_eq!(call["path"], "/200?failed");
     assert_eq!(call["headers"]["webhook-id"], "evt_4");
     let seen = |deliveries: Vec<Value>| -> Vec<String> {
-        let ids = deliveries.iter().map(|one| one["id"].as_str().unwrap().to_owned());
+        let ids = deliveries
+            .iter()
+            .map(|one| one["id"].as_str().unwrap().to_owned());
         ids.collect()
     };
     assert_eq!(seen(world.deliveries(&all).await), ["evt_1"]);
@@ -180,8 +205,15 @@ async fn a_webhook_is_told_of_what_it_asked_for_and_of_nothing_while_it_is_off()
 async fn while_secrets_rotate_both_sign_and_then_the_new_one_alone() {
     let mut world = World::new().await;
     let (id, old) = world.make("/200").await;
-    let rotate = |body: Value| world.call(Method::POST, &format!("/{id}/rotate")).json(&body);
-    let rotated = rotate(json!({"overlap_seconds": 600})).send().await.expect(200);
+    let rotate = |body: Value| {
+        world
+            .call(Method::POST, &format!("/{id}/rotate"))
+            .json(&body)
+    };
+    let rotated = rotate(json!({"overlap_seconds": 600}))
+        .send()
+        .await
+        .expect(200);
     let (same, new) = world.shown(&rotated);
     assert_eq!(same, id);
     assert_ne!(old, new);
@@ -192,8 +224,15 @@ async fn while_secrets_rotate_both_sign_and_then_the_new_one_alone() {
     for secret in [&old, &new] {
         assert!(world.receiver.verifies(&call, secret).await);
     }
-    let rotate = |body: Value| world.call(Method::POST, &format!("/{id}/rotate")).json(&body);
-    let rotated = rotate(json!({"overlap_seconds": 0})).send().await.expect(200);
+    let rotate = |body: Value| {
+        world
+            .call(Method::POST, &format!("/{id}/rotate"))
+            .json(&body)
+    };
+    let rotated = rotate(json!({"overlap_seconds": 0}))
+        .send()
+        .await
+        .expect(200);
     let (_, newest) = world.shown(&rotated);
     world.test(&id).await;
     let call = world.receiver.next().await;
@@ -216,7 +255,10 @@ async fn what_failed_is_sent_again_under_the_same_id_with_a_signature_of_its_own
         let call = world.receiver.next().await;
         assert_eq!(call["headers"]["webhook-id"], "evt_again");
         assert!(world.receiver.verifies(&call, &secret).await);
-        sent.push((call["body"].clone(), call["headers"]["webhook-timestamp"].clone()));
+        sent.push((
+            call["body"].clone(),
+            call["headers"]["webhook-timestamp"].clone(),
+        ));
     }
     assert_eq!(sent[0].0, sent[2].0);
     assert_ne!(sent[0].1, sent[2].1);
@@ -267,7 +309,10 @@ async fn a_receiver_that_hangs_is_cut_off_and_holds_nobody_else() {
     let delivery = world.until_state(&hangs, "delivered").await;
     let expected = [(Value::Null, json!("timeout")), (json!(200), Value::Null)];
     assert_eq!(tries(&delivery), expected);
-    assert!(delivery["attempts"][0]["ms"].as_u64() >= Some(9_900), "{delivery}");
+    assert!(
+        delivery["attempts"][0]["ms"].as_u64() >= Some(9_900),
+        "{delivery}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -297,7 +342,10 @@ async fn a_receiver_that_is_gone_is_switched_off_and_what_waited_for_it_ends() {
     let on = world.call(Method::PATCH, &format!("/{id}"));
     on.json(&json!({"enabled": true})).send().await.expect(200);
     world.tell("evt_back", "job.failed", None).await;
-    assert_eq!(world.receiver.next().await["headers"]["webhook-id"], "evt_back");
+    assert_eq!(
+        world.receiver.next().await["headers"]["webhook-id"],
+        "evt_back"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,7 +399,10 @@ async fn a_secret_outlives_the_rotation_of_the_signing_secret_that_sealed_it() {
     let new = e2e::edge::random_secret("signing_");
     world.edge.keep_secret(&new);
     // With both: what the old one has sealed is sealed anew at its next use.
-    world.edge.restart_set("EDGE_SIGNING_SECRETS", &format!("{new},{before}")).await;
+    world
+        .edge
+        .restart_set("EDGE_SIGNING_SECRETS", &format!("{new},{before}"))
+        .await;
     world.test(&id).await;
     let call = world.receiver.next().await;
     assert!(world.receiver.verifies(&call, &secret).await);
@@ -362,7 +413,10 @@ async fn a_secret_outlives_the_rotation_of_the_signing_secret_that_sealed_it() {
     assert!(world.receiver.verifies(&call, &secret).await);
     // One that nobody can open any more signs nothing, and the log says so.
     let stranger = e2e::edge::random_secret("signing_");
-    world.edge.restart_set("EDGE_SIGNING_SECRETS", &stranger).await;
+    world
+        .edge
+        .restart_set("EDGE_SIGNING_SECRETS", &stranger)
+        .await;
     let tested = world.test(&id).await;
     assert_eq!(tested["delivered"], false);
     assert_eq!(tested["error"], "secret_unreadable");
@@ -429,7 +483,10 @@ async fn no_address_is_taken_that_does_not_lead_to_the_public_internet_over_http
     let good = json!({"url": "https://Public.Example:443/a b#part"});
     let made = world.call(Method::POST, "").json(&good).send().await;
     let (id, _) = world.shown(&made.expect(201));
-    assert_eq!(world.webhook(&id).await["url"], "https://public.example/a%20b");
+    assert_eq!(
+        world.webhook(&id).await["url"],
+        "https://public.example/a%20b"
+    );
     let refused = refused(&world.receiver);
     assert!(refused.len() >= 40);
     for url in &refused {
@@ -441,7 +498,10 @@ async fn no_address_is_taken_that_does_not_lead_to_the_public_internet_over_http
         let change = change.json(&body).send().await;
         assert_eq!(change.status, 400, "{url}");
     }
-    assert_eq!(world.webhook(&id).await["url"], "https://public.example/a%20b");
+    assert_eq!(
+        world.webhook(&id).await["url"],
+        "https://public.example/a%20b"
+    );
     let silent = json!({"url": "https://broken.example/"});
     let silent = world.call(Method::POST, "").json(&silent).send().await;
     silent.expect_error(503, "webhooks_unavailable");
@@ -470,8 +530,14 @@ async fn a_test_says_what_became_of_it_and_is_in_the_log() {
     let mut world = World::new().await;
     let (good, secret) = world.make("/202").await;
     let tested = world.test(&good).await;
-    assert_eq!((&tested["delivered"], &tested["status"]), (&json!(true), &json!(202)));
-    assert!(tested["error"].is_null() && tested["ms"].is_u64(), "{tested}");
+    assert_eq!(
+        (&tested["delivered"], &tested["status"]),
+        (&json!(true), &json!(202))
+    );
+    assert!(
+        tested["error"].is_null() && tested["ms"].is_u64(),
+        "{tested}"
+    );
     let call = world.receiver.next().await;
     assert!(world.receiver.verifies(&call, &secret).await);
     let log = world.deliveries(&good).await;
@@ -481,7 +547,10 @@ async fn a_test_says_what_became_of_it_and_is_in_the_log() {
     assert_eq!(log[0]["state"], "delivered");
     let (bad, _) = world.make("/500").await;
     let tested = world.test(&bad).await;
-    assert_eq!((&tested["delivered"], &tested["status"]), (&json!(false), &json!(500)));
+    assert_eq!(
+        (&tested["delivered"], &tested["status"]),
+        (&json!(false), &json!(500))
+    );
     assert_eq!(tested["error"], "status");
     // It is not sent again.
     assert_eq!(world.deliveries(&bad).await[0]["state"], "failed");
@@ -511,9 +580,17 @@ async fn the_log_comes_in_pages_and_keeps_the_last_hundred() {
     let (mut ids, mut cursor) = (Vec::new(), String::new());
     loop {
         let path = format!("/{id}/deliveries?limit=30{cursor}");
-        let page = world.call(Method::GET, &path).send().await.expect(200).json();
+        let page = world
+            .call(Method::GET, &path)
+            .send()
+            .await
+            .expect(200)
+            .json();
         let data = page["data"].as_array().unwrap();
-        ids.extend(data.iter().map(|one| one["id"].as_str().unwrap().to_owned()));
+        ids.extend(
+            data.iter()
+                .map(|one| one["id"].as_str().unwrap().to_owned()),
+        );
         let Some(next) = page["next_cursor"].as_str() else {
             break;
         };
@@ -549,7 +626,10 @@ async fn webhooks_are_their_owners_and_sixteen() {
         call.send().await.expect_error(404, "not_found");
     }
     let listed = |key: &Key| world.edge.get("/v1/webhooks?limit=3").key(key);
-    assert_eq!(listed(&stranger).send().await.expect(200).json()["data"], json!([]));
+    assert_eq!(
+        listed(&stranger).send().await.expect(200).json()["data"],
+        json!([])
+    );
     for _ in 1..16 {
         world.make("/200").await;
     }
@@ -568,7 +648,9 @@ async fn webhooks_are_their_owners_and_sixteen() {
     // A colleague deletes it, with its log; nothing more is sent to it.
     world.test(&id).await;
     world.receiver.next().await;
-    let gone = world.edge.call(Method::DELETE, &format!("/v1/webhooks/{id}"));
+    let gone = world
+        .edge
+        .call(Method::DELETE, &format!("/v1/webhooks/{id}"));
     gone.key(&colleague).send().await.expect(204);
     for (method, rest) in paths.iter().filter(|(method, _)| *method == Method::GET) {
         let call = world.call(method.clone(), &format!("/{id}{rest}"));
@@ -587,8 +669,14 @@ async fn the_same_request_is_carried_out_once_and_answered_alike() {
     // Two at once, and one that comes later.
     let (one, other) = tokio::join!(create().send(), create().send());
     let (id, secret) = world.shown(&one.expect(201));
-    assert_eq!(world.shown(&other.expect(201)), (id.clone(), secret.clone()));
-    assert_eq!(world.shown(&create().send().await.expect(201)), (id.clone(), secret));
+    assert_eq!(
+        world.shown(&other.expect(201)),
+        (id.clone(), secret.clone())
+    );
+    assert_eq!(
+        world.shown(&create().send().await.expect(201)),
+        (id.clone(), secret)
+    );
     let listed = world.call(Method::GET, "").send().await.expect(200).json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 1);
     let other = json!({"url": world.receiver.url("/200?other")});
@@ -601,9 +689,15 @@ async fn the_same_request_is_carried_out_once_and_answered_alike() {
     };
     let rotated = post("rotate", "once").send().await.expect(200).json();
     world.edge.keep_secret(rotated["secret"].as_str().unwrap());
-    assert_eq!(post("rotate", "once").send().await.expect(200).json(), rotated);
+    assert_eq!(
+        post("rotate", "once").send().await.expect(200).json(),
+        rotated
+    );
     let changed = post("rotate", "once").json(&json!({"overlap_seconds": 1}));
-    changed.send().await.expect_error(409, "idempotency_key_reused");
+    changed
+        .send()
+        .await
+        .expect_error(409, "idempotency_key_reused");
     let again = post("rotate", "twice").send().await.expect(200).json();
     world.edge.keep_secret(again["secret"].as_str().unwrap());
     assert_ne!(again["secret"], rotated["secret"]);
@@ -617,7 +711,11 @@ async fn the_same_request_is_carried_out_once_and_answered_alike() {
 async fn without_leave_no_webhook_is_made_and_a_body_is_taken_literally() {
     let edge = Edge::builder().start().await;
     let key = key_of(&edge, "acme").await;
-    let create = |body: Value| edge.call(Method::POST, "/v1/webhooks").key(&key).json(&body);
+    let create = |body: Value| {
+        edge.call(Method::POST, "/v1/webhooks")
+            .key(&key)
+            .json(&body)
+    };
     let wish = json!({"url": "https://93.184.216.34/"});
     let off = create(wish.clone()).send().await;
     off.expect_error(403, "urls_switched_off");
@@ -638,8 +736,17 @@ async fn without_leave_no_webhook_is_made_and_a_body_is_taken_literally() {
     let transcribe = edge.create_key(&transcribe).await;
     let refused = edge.get("/v1/webhooks").key(&transcribe).send().await;
     refused.expect_error(403, "insufficient_scope");
-    for path in ["/v1/webhooks/", "/v1/webhooks/a/b", "/v1/webhooksx", "/v1/webhooks/a/test/b"] {
-        edge.get(path).key(&key).send().await.expect_error(404, "not_found");
+    for path in [
+        "/v1/webhooks/",
+        "/v1/webhooks/a/b",
+        "/v1/webhooksx",
+        "/v1/webhooks/a/test/b",
+    ] {
+        edge.get(path)
+            .key(&key)
+            .send()
+            .await
+            .expect_error(404, "not_found");
     }
 }
 

@@ -42,10 +42,7 @@ pub const SETTINGS: [(&str, Option<&str>); 20] = [
     ("HOST_REGISTRATION", Some("off")),
     ("PUBLIC_URL", Some("")),
     ("FETCH_URLS", Some("off")),
-    (
-        "RESOLVER_URL",
-        Some("https://cloudflare-dns.com/dns-query"),
-    ),
+    ("RESOLVER_URL", Some("https://cloudflare-dns.com/dns-query")),
     (
         "WEBHOOK_RETRY_SECONDS",
         Some("5,30,120,600,1800,3600,7200,14400,28800,28800"),
@@ -413,7 +410,11 @@ mod tests {
         let mut vars = good();
         vars.0.insert("FETCH_URLS", "public".to_owned());
         vars.0.insert("WEBHOOK_RETRY_SECONDS", "1, 60".to_owned());
-        for resolver in ["http://127.0.0.1:53/", "https://dns.example", "https://[::1]:1/a/b"] {
+        for resolver in [
+            "http://127.0.0.1:53/",
+            "https://dns.example",
+            "https://[::1]:1/a/b",
+        ] {
             vars.0.insert("RESOLVER_URL", resolver.to_owned());
             let settings = Settings::read(&vars).unwrap();
             assert_eq!(settings.fetch, Fetch::Public);
@@ -513,7 +514,10 @@ mod tests {
             ("WEBHOOK_RETRY_SECONDS", "5,,30"),
             ("WEBHOOK_RETRY_SECONDS", "0"),
             ("WEBHOOK_RETRY_SECONDS", "86401"),
-            ("WEBHOOK_RETRY_SECONDS", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"),
+            (
+                "WEBHOOK_RETRY_SECONDS",
+                "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
+            ),
             ("WEBHOOK_TIMEOUT_SECONDS", "61"),
             ("MAX_UPLAOD_BYTES", "1"),
         ] {

@@ -15,8 +15,8 @@ use crate::limit::{Limit, Period, Rule, Unit};
 use crate::limiter::{Charge, LimiterState};
 use crate::plan::Plan;
 use crate::ports::{
-    AccountObjects, AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
-    KeyView, Page, PortError, Rng, RngError, UnixMs, UsageQuery,
+    AccountObjects, AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects,
+    KeyStore, KeyView, Page, PortError, Rng, RngError, UnixMs, UsageQuery,
 };
 use crate::scope::Scope;
 use crate::usage::Rollup;

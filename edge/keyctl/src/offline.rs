@@ -16,8 +16,8 @@ use edge_core::key_state::{Entry, KeyState};
 use edge_core::limit::Limit;
 use edge_core::plan::Plan;
 use edge_core::ports::{
-    AccountObjects, AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects, KeyStore,
-    KeyView, Page, PortError, Rng as _, UnixMs, UsageQuery, plan_directory,
+    AccountObjects, AuditQuery, Changed, Claim, Clock, Database, Directories, Entered, KeyObjects,
+    KeyStore, KeyView, Page, PortError, Rng as _, UnixMs, UsageQuery, plan_directory,
 };
 use edge_core::usage::Rollup;
 use serde_json::Value;

@@ -24,9 +24,7 @@ pub use verify::{Verification, VerifyKey};
 use crate::change::{Actor, Unchanged};
 use crate::config::Settings;
 use crate::error::{EdgeError, invalid, read};
-use crate::ports::{
-    AccountObjects, Clock, Database, Directories, KeyObjects, KeyStore, PortError,
-};
+use crate::ports::{AccountObjects, Clock, Database, Directories, KeyObjects, KeyStore, PortError};
 
 /// Longest body of an administrator's request, in bytes: a thousand keys of a kilobyte.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -34,10 +32,7 @@ pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 const AT_ONCE: usize = 50;
 
 /// What administration works on.
-pub trait Ports:
-    KeyStore + KeyObjects + Directories + Database + AccountObjects + Clock
-{
-}
+pub trait Ports: KeyStore + KeyObjects + Directories + Database + AccountObjects + Clock {}
 
 impl<T: KeyStore + KeyObjects + Directories + Database + AccountObjects + Clock> Ports for T {}
 

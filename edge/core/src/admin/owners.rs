@@ -9,9 +9,7 @@ use crate::error::EdgeError;
 use crate::key_record::KeySummary;
 use crate::key_state::{KeyState, listing_prefix};
 use crate::limit::Limit;
-use crate::ports::{
-    AccountObjects as _, Database, KeyObjects, owner_directory, plan_directory,
-};
+use crate::ports::{Database, KeyObjects, owner_directory, plan_directory};
 use crate::transcripts::account_of_owner;
 
 /// The body of `PUT /admin/owners/{owner}/limits`.

@@ -123,11 +123,7 @@ fn check_name(name: &str) -> Result<(), EdgeError> {
 ///
 /// # Errors
 /// A body that is none.
-pub fn new_webhook(
-    body: &[u8],
-    now: UnixMs,
-    rng: &mut impl Rng,
-) -> Result<NewWebhook, EdgeError> {
+pub fn new_webhook(body: &[u8], now: UnixMs, rng: &mut impl Rng) -> Result<NewWebhook, EdgeError> {
     let CreateWebhook { url, events, name } = read(body)?;
     check_url(&url)?;
     let events = events.unwrap_or_else(|| EventType::ALL.to_vec());

@@ -39,7 +39,9 @@ impl WebhookSecret {
     /// Reads one as its owner has it.
     pub fn read(text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text.strip_prefix(PREFIX)?).ok()?;
-        (1..=MAX_BYTES).contains(&bytes.len()).then_some(Self(bytes))
+        (1..=MAX_BYTES)
+            .contains(&bytes.len())
+            .then_some(Self(bytes))
     }
 
     /// As its owner has it.
@@ -59,6 +61,8 @@ impl WebhookSecret {
 
 /// The header `webhook-signature`: a signature for each secret that is good.
 pub fn signatures(secrets: &[WebhookSecret], id: &str, at: UnixMs, body: &str) -> String {
-    let signatures = secrets.iter().filter_map(|secret| secret.sign(id, at, body));
+    let signatures = secrets
+        .iter()
+        .filter_map(|secret| secret.sign(id, at, body));
     signatures.collect::<Vec<_>>().join(" ")
 }

@@ -6,9 +6,7 @@ use crate::testing::{SeededRng, settings};
 
 const NOW: UnixMs = UnixMs(1_795_780_800_500);
 /// Of the setting WEBHOOK_RETRY_SECONDS.
-const PAUSES: [u32; 10] = [
-    5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 28_800,
-];
+const PAUSES: [u32; 10] = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 28_800];
 
 /// A generator that has nothing to give.
 struct NoRng;
@@ -38,7 +36,10 @@ mod signing {
     fn a_signature_is_the_specifications() {
         assert_eq!(signatures(&[secret()], ID, AT, BODY), SIGNATURE);
         // Milliseconds are no part of it.
-        assert_eq!(signatures(&[secret()], ID, AT.plus_ms(999), BODY), SIGNATURE);
+        assert_eq!(
+            signatures(&[secret()], ID, AT.plus_ms(999), BODY),
+            SIGNATURE
+        );
     }
 
     #[test]
@@ -70,7 +71,10 @@ mod signing {
         for bad in ["", "whsec_", "whsec_!", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
             assert_eq!(WebhookSecret::read(bad), None, "{bad}");
         }
-        assert_eq!(WebhookSecret::read(&format!("whsec_{}", "A".repeat(88))), None);
+        assert_eq!(
+            WebhookSecret::read(&format!("whsec_{}", "A".repeat(88))),
+            None
+        );
     }
 }
 
@@ -144,7 +148,10 @@ mod verdicts {
         for status in [200, 201, 202, 204, 299] {
             let verdict = of(Outcome::Answered(status), 1);
             assert_eq!(verdict.state, DeliveryState::Delivered, "{status}");
-            assert_eq!((verdict.next, verdict.error, verdict.gone), (None, None, false));
+            assert_eq!(
+                (verdict.next, verdict.error, verdict.gone),
+                (None, None, false)
+            );
         }
     }
 
@@ -292,10 +299,20 @@ mod wishes {
     #[test]
     fn what_can_be_no_id_is_not_looked_for() {
         assert!(is_id("wh_00000000000000000000"));
-        for none in ["", "wh_", "wh_1", "evt_00000000000000000000", "wh_0000000000000000000'"] {
+        for none in [
+            "",
+            "wh_",
+            "wh_1",
+            "evt_00000000000000000000",
+            "wh_0000000000000000000'",
+        ] {
             assert!(!is_id(none), "{none}");
         }
-        assert!(new_event_id(&mut SeededRng::new(6)).unwrap().starts_with("evt_"));
+        assert!(
+            new_event_id(&mut SeededRng::new(6))
+                .unwrap()
+                .starts_with("evt_")
+        );
     }
 }
 
