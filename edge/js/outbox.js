@@ -28,6 +28,8 @@ const AT_ONE = 2;
 const GUARD_MS = 5_000;
 /** How long one alarm goes on, in milliseconds: the platform ends it after a quarter of an hour. */
 const LONGEST_MS = 300_000;
+/** And how many attempts it makes: each asks up to three times, and the platform allows a thousand in one go. */
+const MOST_OF_ONE_ALARM = 300;
 /** Deliveries to one endpoint that may wait; what comes beyond is not sent. */
 const MOST_PENDING = 10_000;
 /** Deliveries to one endpoint that are kept when they are over, and how long, in milliseconds. */
@@ -119,9 +121,10 @@ export class Outbox {
     // Should this be cut off, what is due is still due: there is an alarm as long as something is.
     await this.#storage.setAlarm(Date.now() + GUARD_MS);
     const end = Date.now() + LONGEST_MS;
+    let left = MOST_OF_ONE_ALARM;
     for (;;) {
       const woken = new Promise((wake) => (this.#wake = wake));
-      if (Date.now() < end) this.#launch();
+      if (Date.now() < end) left -= this.#launch(left);
       if (this.#flying.size === 0) break;
       await this.#something(woken);
     }
@@ -139,8 +142,8 @@ export class Outbox {
     clearTimeout(timer);
   }
 
-  /** Lets what is due go, as far as there are places, and no endpoint takes more than its own. */
-  #launch() {
+  /** Lets what is due go, `most` at most, as far as there are places; no endpoint takes more than its own. How many. */
+  #launch(most) {
     const now = Date.now();
     const due = this.#endpoints().flatMap((endpoint) => {
       const taken = [...this.#flying.values()].filter(({ id }) => id === endpoint.id).length;
@@ -153,9 +156,11 @@ export class Outbox {
       return waiting.map((row) => ({ ...row, endpoint }));
     });
     due.sort((a, b) => a.next - b.next);
-    for (const delivery of due.slice(0, AT_ONCE - this.#flying.size)) {
+    const going = due.slice(0, Math.min(most, AT_ONCE - this.#flying.size));
+    for (const delivery of going) {
       this.#flying.set(delivery.n, { id: delivery.endpoint.id, done: this.#deliver(delivery) });
     }
+    return going.length;
   }
 
   async #deliver({ n, made, event, body, endpoint }) {
