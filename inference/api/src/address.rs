@@ -30,7 +30,7 @@ const PRIVATE_SUFFIXES: [&str; 9] = [
 
 /// What is not of the public internet in IPv4: network, and bits that count.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 16] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),        // this network
+    (Ipv4Addr::UNSPECIFIED, 8),            // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),       // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),    // between a carrier and its customers
     (Ipv4Addr::new(127, 0, 0, 0), 8),      // loopback
@@ -233,7 +233,7 @@ fn is_public_name(name: &str) -> bool {
         name.strip_suffix(*suffix)
             .is_some_and(|before| before.is_empty() || before.ends_with('.'))
     };
-    name.contains('.') && !PRIVATE_SUFFIXES.iter().any(|suffix| is_private(&suffix))
+    name.contains('.') && !PRIVATE_SUFFIXES.iter().any(is_private)
 }
 
 #[cfg(test)]
