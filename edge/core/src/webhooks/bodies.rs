@@ -41,18 +41,18 @@ pub struct WebhookPatch {
     /// Another address.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = MAX_URL_BYTES)))]
-    url: Option<String>,
+    pub url: Option<String>,
     /// What it is told of from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(length(min = 1), extend("uniqueItems" = true)))]
-    events: Option<Vec<EventType>>,
+    pub events: Option<Vec<EventType>>,
     /// For people, 1 to 100 characters.
     #[serde(deserialize_with = "named", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = MAX_NAME_CHARS)))]
-    name: Option<Option<String>>,
+    pub name: Option<Option<String>>,
     /// Off: nothing is sent to it, and what was still to be sent never is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    enabled: Option<bool>,
+    pub enabled: Option<bool>,
 }
 
 /// The body of `POST /v1/webhooks/{id}/rotate`; it may be left out.
