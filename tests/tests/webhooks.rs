@@ -753,18 +753,18 @@ async fn without_leave_no_webhook_is_made_and_a_body_is_taken_literally() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purged_owners_webhooks_are_gone_with_all_that_was_to_be_sent() {
     let mut world = World::with(|b| b.setting("WEBHOOK_RETRY_SECONDS", "600")).await;
-    let word = "zyzzyvaquartz";
-    let (id, _) = world.make(&format!("/500?{word}")).await;
+    let rare = "zyzzyvaquartz";
+    let (id, _) = world.make(&format!("/500?{rare}")).await;
     world.tell("evt_1", "job.failed", None).await;
     world.receiver.next().await;
     let noted = async || (!tries(&world.deliveries(&id).await[0]).is_empty()).then_some(());
     until("the attempt is noted", noted).await;
-    assert!(!world.edge.files_holding(word).is_empty());
+    assert!(!world.edge.files_holding(rare).is_empty());
     let purge = || world.edge.admin(Method::DELETE, "/admin/owners/acme");
     let purged = purge().send().await.expect(200).json();
     assert!(purged["object_rows"].as_u64() >= Some(5), "{purged}");
     let again = purge().send().await.expect(200).json();
     assert_eq!(again["object_rows"], 0, "{again}");
-    let left = world.edge.compacted_files_holding(word).await;
+    let left = world.edge.compacted_files_holding(rare).await;
     assert!(left.is_empty(), "{left:?}");
 }
