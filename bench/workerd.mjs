@@ -43,7 +43,10 @@ const mf = new Miniflare(
     ...(script.limiter && {
       durableObjects: {
         LIMITER: { className: "Limiter", useSQLite: true },
-        ...(script.directory && { DIRECTORY: { className: "Directory", useSQLite: true } }),
+        ...(script.directory && {
+          DIRECTORY: { className: "Directory", useSQLite: true },
+          WEBHOOKS: { className: "Webhooks", useSQLite: true },
+        }),
         ...(script.jobs && { JOBS: { className: "Jobs", useSQLite: true } }),
       },
     }),

@@ -16,6 +16,7 @@ export { Directory } from "./directory.js";
 export { Fleet } from "./fleet.js";
 export { Jobs } from "./jobs.js";
 export { Limiter } from "./limiter.js";
+export { Webhooks } from "./webhooks.js";
 
 const INTERNAL =
   '{"error":{"message":"Something failed here.","type":"server_error","param":null,"code":"internal_error"}}';

@@ -128,7 +128,7 @@ export function setPacked(call, packed) {
   call.packed = packed;
 }
 
-/** Asks an object: `binding` is LIMITER or DIRECTORY, `args` a JSON array. A promise of a JSON text. */
+/** Asks an object: `binding` is LIMITER, DIRECTORY, FLEET or WEBHOOKS, `args` a JSON array. A promise of a JSON text. */
 export async function ask(call, binding, name, method, args) {
   const answer = await call.env[binding].getByName(name)[method](...JSON.parse(args));
   return typeof answer === "string" ? answer : JSON.stringify(answer ?? null);

@@ -6,6 +6,7 @@
 // what it does to others, which it may do twice, has an effect once: a transcript and a charge and an event have ids.
 import { DurableObject } from "cloudflare:workers";
 import { jobFate, jobLimits, jobPollAfter, jobStart, jobView, uploadView } from "./index.js";
+import { refusalOf } from "./courier.js";
 import { pay } from "./job_debts.js";
 import { ask } from "./job_hosts.js";
 import { JobStore } from "./job_store.js";
@@ -75,7 +76,9 @@ export class Jobs extends DurableObject {
   }
 
   #make(spec, now) {
-    const { upload } = spec.input;
+    const { upload, url } = spec.input;
+    // Where a name leads its host finds out, at every hop.
+    if (url !== undefined && refusalOf(this.env, url) !== undefined) return { missing: "address" };
     if (upload !== undefined) {
       const row = this.#uploads.get(upload);
       if (row === undefined) return { missing: "upload" };

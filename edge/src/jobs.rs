@@ -111,6 +111,7 @@ enum Made {
 enum Missing {
     Upload,
     Parts,
+    Address,
 }
 
 impl Missing {
@@ -118,6 +119,7 @@ impl Missing {
         match self {
             Self::Upload => EdgeError::NotFound("upload"),
             Self::Parts => EdgeError::UploadIsIncomplete,
+            Self::Address => EdgeError::UrlNotAllowed,
         }
     }
 }
@@ -283,9 +285,24 @@ impl Asked {
         Answer::read(&answer, EdgeError::TooManyJobs)
     }
 
+    /// The webhook that a job names must be the account's.
+    async fn has_webhook(&self, spec: &JobSpec) -> Result<(), EdgeError> {
+        let Some(id) = &spec.webhook else {
+            return Ok(());
+        };
+        let account = self.making().account();
+        let runtime = Runtime { call: &self.call };
+        let found: Result<Value, _> = runtime.webhooks(&account, "one", &json!([id])).await;
+        match found.map_err(EdgeError::WebhooksUnavailable)?.get("done") {
+            Some(_) => Ok(()),
+            None => Err(EdgeError::NotFound("webhook")),
+        }
+    }
+
     async fn create(&self) -> Result<JsValue, EdgeError> {
         let wish = self.json().await?;
         let spec = self.making().of_json(&wish, &mut RuntimeRng)?;
+        self.has_webhook(&spec).await?;
         let answer = self.make(&[item(&Ok(spec))], &wish).await?;
         only_item(&self.call, answer, false)
     }
@@ -298,7 +315,14 @@ impl Asked {
             let text = item.to_string();
             making.of_json(text.as_bytes(), &mut RuntimeRng)
         });
-        let items: Vec<_> = specs.map(|spec| item(&spec)).collect();
+        let mut items = Vec::new();
+        for spec in specs.collect::<Vec<_>>() {
+            let checked = match spec {
+                Ok(spec) => self.has_webhook(&spec).await.map(|()| spec),
+                refused => refused,
+            };
+            items.push(item(&checked));
+        }
         let answer = self.make(&items, &wish).await?;
         let items = answer.items.into_iter().map(|made| match made {
             Made::View(view) => serde_json::from_str(&view).map(Item::Job),

@@ -34,3 +34,5 @@ pub mod steps;
 mod test_routes;
 mod transcript_store;
 mod transcripts;
+pub mod webhook_rules;
+mod webhooks;

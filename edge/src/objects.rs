@@ -7,8 +7,10 @@ use edge_core::key_record::KeyRecord;
 use edge_core::key_state::KeyState;
 use edge_core::limit::Limit;
 use edge_core::ports::{
-    Changed, Claim, Directories, Entered, KeyObjects, PortError, UnixMs, owner_directory,
+    AccountObjects, Changed, Claim, Directories, Entered, KeyObjects, PortError, UnixMs,
+    owner_directory,
 };
+use edge_core::transcripts::account_hash;
 use edge_core::usage::Rollup;
 use js_sys::futures::JsFuture;
 use serde::Serialize;
@@ -43,6 +45,18 @@ impl Runtime<'_> {
             Ok(answer) => Ok(String::from(&answer)),
             Err(error) => Err(failed(port, thrown(&error))),
         }
+    }
+
+    /// A method of an account's webhooks.
+    pub(crate) async fn webhooks<T: DeserializeOwned>(
+        &self,
+        account: &str,
+        method: &str,
+        args: &Value,
+    ) -> Result<T, PortError> {
+        let port = ("webhooks", "WEBHOOKS");
+        let answer = self.ask(port, &account_hash(account), method, args).await?;
+        serde_json::from_str(&answer).map_err(|e| failed("webhooks", e))
     }
 
     async fn limiter<T: DeserializeOwned>(
@@ -171,5 +185,11 @@ impl Directories for Runtime<'_> {
 
     async fn dissolve(&self, directory: &str, event: &AuditEvent) -> Result<u64, PortError> {
         self.directory(directory, "dissolve", &json!([event])).await
+    }
+}
+
+impl AccountObjects for Runtime<'_> {
+    async fn purge_webhooks(&self, account: &str) -> Result<u64, PortError> {
+        self.webhooks(account, "purge", &json!([])).await
     }
 }

@@ -125,7 +125,7 @@ pub(crate) fn empty(call: &Call, status: u16) -> JsValue {
 /// whether the key's origins are the right ones. The answer to the request itself says that.
 pub(crate) fn preflight(call: &Call) -> JsValue {
     glue::set_origin(call, &glue::header(call, "origin"));
-    let extra = "access-control-allow-methods: GET, POST, PUT, DELETE\n\
+    let extra = "access-control-allow-methods: GET, POST, PUT, PATCH, DELETE\n\
         access-control-allow-headers: authorization, x-api-key, content-type, idempotency-key, x-store, prefer\n\
         access-control-max-age: 86400";
     NONE.with(|none| glue::respond(call, 204, none, none, extra, "", ""))

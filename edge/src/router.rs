@@ -5,6 +5,7 @@ use edge_core::scope::Scope;
 
 use crate::glue::{self, Call, static_strings};
 use crate::transcripts::Said;
+use crate::webhooks::WebhookRoute;
 use inference_api::keeping;
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
@@ -101,6 +102,8 @@ pub(crate) enum Route<'a> {
     Uploads,
     /// An upload.
     Upload(&'a str),
+    /// The caller's webhooks.
+    Webhooks(WebhookRoute<'a>),
     /// What a host says of itself.
     Heartbeat,
     /// What a host says of transcripts.
@@ -130,6 +133,7 @@ static_strings! {
     EXPORT = "export";
     SHARE = "share";
     LINK = "link";
+    WEBHOOKS = "webhooks";
     FLEET_TRANSCRIPTS = "fleet_transcripts";
     JOBS = "jobs";
     JOB_BATCH = "job_batch";
@@ -192,6 +196,9 @@ impl<'a> Route<'a> {
                 Some(_) => Self::Unknown,
             };
         }
+        if let Some(rest) = path.strip_prefix("/v1/webhooks") {
+            return WebhookRoute::of(rest).map_or(Self::Unknown, Self::Webhooks);
+        }
         match below("/v1/transcripts/").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
             Some((id, "")) if !path.ends_with('/') => Self::Transcript(id),
             Some((id, "share")) => Self::Share(id),
@@ -219,6 +226,7 @@ impl<'a> Route<'a> {
                 | Self::Export
                 | Self::Transcript(_)
                 | Self::Share(_)
+                | Self::Webhooks(_)
         )
     }
 
@@ -284,6 +292,7 @@ impl<'a> Route<'a> {
             Self::Transcript(_) => &TRANSCRIPT,
             Self::Share(_) => &SHARE,
             Self::Link(_) => &LINK,
+            Self::Webhooks(_) => &WEBHOOKS,
             Self::Transcripts(_) => &FLEET_TRANSCRIPTS,
             Self::AsyncAudio(_) => &ASYNC,
             Self::Jobs => &JOBS,

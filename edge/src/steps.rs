@@ -28,7 +28,7 @@ use crate::deployment::{Deployment, Errand, KnownKey, deployment};
 use crate::glue::{self, Call, UrlSearchParams};
 use crate::limiter_client::Word;
 use crate::router::{Parts, Route};
-use crate::{admin, forward, hosts, jobs, limiter_client, models, reply, transcripts};
+use crate::{admin, forward, hosts, jobs, limiter_client, models, reply, transcripts, webhooks};
 
 /// How long a plan is kept in memory, in milliseconds: with KV's own spread, within a minute.
 const PLAN_MS: u64 = 30_000;
@@ -92,6 +92,9 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
                 let (token, query) = (token.to_owned(), parts.query.to_owned());
                 Ok(Next::Done(transcripts::of_link(call, token, query)))
             }
+            Route::Webhooks(of) if !of.has(parts.method) => {
+                Err(EdgeError::MethodNotAllowed(of.methods()))
+            }
             Route::Audio(_)
             | Route::AsyncAudio(_)
             | Route::Jobs
@@ -107,6 +110,7 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
             | Route::Export
             | Route::Transcript(_)
             | Route::Share(_)
+            | Route::Webhooks(_)
             | Route::Usage => with_key(call, &deployment, &parts, route, now),
         }
     });
@@ -229,6 +233,10 @@ fn serve(
         | Route::Upload(_) => Ok(Next::Done(jobs::of_owner(
             call, deployment, key, route, parts,
         ))),
+        Route::Webhooks(of) => {
+            let answer = webhooks::of_account(call, deployment, key, of, parts);
+            Ok(Next::Done(answer))
+        }
         Route::Audio(scope) => {
             let errand = Errand::Audio(scope, wish(parts)?);
             run(call, deployment, key, errand, now)
@@ -397,7 +405,8 @@ fn with_key(
         | Route::Job(_)
         | Route::JobEvents(_)
         | Route::Uploads
-        | Route::Upload(_) => (Some(Scope::Jobs), false),
+        | Route::Upload(_)
+        | Route::Webhooks(_) => (Some(Scope::Jobs), false),
         Route::TranscriptList | Route::Export => (Some(Scope::TranscriptsRead), false),
         Route::Transcript(_) if parts.method == "GET" => (Some(Scope::TranscriptsRead), false),
         Route::Transcript(_) | Route::Share(_) => (Some(Scope::TranscriptsWrite), false),

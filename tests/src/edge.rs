@@ -255,6 +255,12 @@ impl Edge {
         self.client = client();
     }
 
+    /// The same, with another value of a setting.
+    pub async fn restart_set(&mut self, name: &str, value: &str) {
+        self.harness["bindings"][name] = json!(value);
+        self.restart().await;
+    }
+
     /// A request to the first isolate.
     pub fn call(&self, method: Method, path: &str) -> Call {
         self.call_at(0, method, path)

@@ -14,6 +14,7 @@ pub mod http;
 pub mod jobs;
 pub mod process;
 pub mod realtime;
+pub mod receiver;
 pub mod relay;
 pub mod service;
 pub mod speech;

@@ -1,14 +1,16 @@
 //! docs/api.md is true: every line of it that begins with `curl` is run by bash, in order, against a real edge and the
 //! real service, in a folder with a recording `talk.flac`.
 //!
-//! `$URL` is the edge, `$KEY` a key with every scope. All else is what answers gave before: `$ID` the header
-//! `x-transcript-id`, `$TOKEN` the end of a `url`, `$UPLOAD` and `$JOB` the `id` of one, `$TRANSCRIPT` a `transcript_id`.
+//! `$URL` is the edge, `$KEY` a key with every scope, `$HOOK` a receiver of webhooks. All else is what answers gave
+//! before: `$ID` the header `x-transcript-id`, `$TOKEN` the end of a `url`, `$UPLOAD`, `$JOB` and `$WEBHOOK` the `id` of
+//! one, `$TRANSCRIPT` a `transcript_id`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use e2e::edge::Edge;
+use e2e::receiver::Receiver;
 use e2e::service::Service;
 use e2e::speech::sample;
 use e2e::{environment, within};
@@ -36,13 +38,19 @@ async fn run(folder: &Path, line: &str, given: &BTreeMap<&str, String>) -> (Stri
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_of_the_page_works_as_it_stands_there() {
     let service = Service::start().await;
-    let edge = Edge::builder().service(&service).start().await;
+    let mut receiver = Receiver::start().await;
+    let edge = Edge::builder().service(&service);
+    let edge = edge.setting("FETCH_URLS", "development").start().await;
     let limits = json!([{"name": "requests", "kind": "quota", "limit": 1_000, "period": "month"}]);
     let key = json!({"name": "page", "owner": "acme", "limits": limits});
     let key = edge.create_key(&key).await;
     let folder = tempfile::tempdir().unwrap();
     fs::copy(sample().0, folder.path().join("talk.flac")).unwrap();
-    let mut given = BTreeMap::from([("URL", edge.url().to_owned()), ("KEY", key.text)]);
+    let mut given = BTreeMap::from([
+        ("URL", edge.url().to_owned()),
+        ("KEY", key.text),
+        ("HOOK", receiver.url("/204")),
+    ]);
     let page = fs::read_to_string(environment::repository().join(PAGE)).unwrap();
     let mut count = 0;
     for line in page
@@ -69,12 +77,19 @@ async fn every_call_of_the_page_works_as_it_stands_there() {
         if let Some(id) = body["transcript_id"].as_str() {
             given.insert("TRANSCRIPT", id.to_owned());
         }
+        if body["object"] == "webhook" {
+            given.insert("WEBHOOK", body["id"].as_str().unwrap().to_owned());
+        }
+        if line.contains("/test") {
+            assert_eq!(body["delivered"], true, "{body}");
+            receiver.next().await;
+        }
         if line.contains("?q=") {
             // The line finds what the lines before it kept.
             assert_eq!(body["data"][0]["id"], given["ID"], "{line}");
         }
     }
-    assert!(count >= 20, "only {count} lines");
+    assert!(count >= 28, "only {count} lines");
     for file in ["transcripts.ndjson", "talk.vtt"] {
         let written = fs::read_to_string(folder.path().join(file)).unwrap();
         assert!(written.contains("morning"), "{file}: {written}");

@@ -35,6 +35,8 @@ struct Route(&'static str, Need, Vec<(Method, Value, Expected)>);
 const NO_TRANSCRIPT: &str = "tr_00000000000000000000";
 const NONE_KEPT: &str = "/v1/transcripts/tr_00000000000000000000";
 const NONE_SHARED: &str = "/v1/transcripts/tr_00000000000000000000/share";
+/// The id of no webhook.
+const NO_WEBHOOK: &str = "wh_00000000000000000000";
 /// The token of no link.
 const NO_TOKEN: &str = "00000000000000000000000000000000";
 const NO_LINK: &str = "/t/00000000000000000000000000000000";
@@ -50,6 +52,7 @@ const METHODS: [Method; 6] = [
 
 fn routes() -> Vec<Route> {
     let mut routes = callers_routes();
+    routes.extend(routes_of_webhooks());
     routes.extend(routes_of_keys());
     routes.extend(routes_of_the_rest());
     routes
@@ -108,6 +111,44 @@ fn callers_routes() -> Vec<Route> {
             "/v1/audio/translations",
             Key,
             vec![(Method::POST, json!("audio"), Ok(200))],
+        ),
+    ]
+}
+
+/// Where no address of a caller is asked, and no webhook is; tests/webhooks.rs has some.
+fn routes_of_webhooks() -> Vec<Route> {
+    use Need::Key;
+    let missing = |method: Method, body: Value| (method, body, Err((404, "not_found")));
+    let wish = json!({"url": "https://receiver.example/"});
+    vec![
+        Route(
+            "/v1/webhooks",
+            Key,
+            vec![get(), (Method::POST, wish, Err((403, "urls_switched_off")))],
+        ),
+        Route(
+            "/v1/webhooks/wh_00000000000000000000",
+            Key,
+            vec![
+                missing(Method::GET, Value::Null),
+                missing(Method::PATCH, json!({"enabled": true})),
+                missing(Method::DELETE, Value::Null),
+            ],
+        ),
+        Route(
+            "/v1/webhooks/wh_00000000000000000000/rotate",
+            Key,
+            vec![missing(Method::POST, Value::Null)],
+        ),
+        Route(
+            "/v1/webhooks/wh_00000000000000000000/test",
+            Key,
+            vec![missing(Method::POST, Value::Null)],
+        ),
+        Route(
+            "/v1/webhooks/wh_00000000000000000000/deliveries",
+            Key,
+            vec![missing(Method::GET, Value::Null)],
         ),
     ]
 }
@@ -392,6 +433,7 @@ fn the_matrix_has_every_route_of_the_api_and_no_other() {
             .replace("{root}", "{id}")
             .replace("tiny.en", "{id}")
             .replace(NO_TRANSCRIPT, "{id}")
+            .replace(NO_WEBHOOK, "{id}")
             .replace(NO_TOKEN, "{token}")
             .replace("busy", "{name}")
             .replace("nobody", "{owner}");

@@ -5,7 +5,7 @@ use std::fmt;
 
 use inference_api::job::Fetch;
 pub use inference_api::model::is_model_name;
-use inference_api::origin::is_origin;
+use inference_api::origin::{is_https, is_loopback, is_origin};
 use inference_api::signature::Secret;
 
 use crate::api_key::{KeyEnv, KeyFormat, KeyHash};
@@ -21,7 +21,7 @@ pub trait Lookup {
 }
 
 /// Every setting there is, with its default (`None`: it must be set). docs/operations.md explains each.
-pub const SETTINGS: [(&str, Option<&str>); 22] = [
+pub const SETTINGS: [(&str, Option<&str>); 25] = [
     ("INFERENCE_URLS", None),
     ("EDGE_SIGNING_SECRETS", None),
     ("ROOT_KEY_SHA256", None),
@@ -47,6 +47,12 @@ pub const SETTINGS: [(&str, Option<&str>); 22] = [
     ("MAX_JOB_AUDIO_SECONDS", Some("86400")),
     ("MAX_JOB_BYTES", Some("5368709120")),
     ("FETCH_URLS", Some("off")),
+    ("RESOLVER_URL", Some("https://cloudflare-dns.com/dns-query")),
+    (
+        "WEBHOOK_RETRY_SECONDS",
+        Some("5,30,120,600,1800,3600,7200,14400,28800,28800"),
+    ),
+    ("WEBHOOK_TIMEOUT_SECONDS", Some("15")),
 ];
 
 /// Largest upload that any deployment can allow: 100 MiB, the platform's own bound.
@@ -101,8 +107,6 @@ pub struct Settings {
     pub max_job_audio_seconds: u32,
     /// Largest file of a job, in bytes.
     pub max_job_bytes: u64,
-    /// Which addresses that callers give are asked.
-    pub fetch: Fetch,
     /// Limits of a key that is made without any.
     pub default_limits: Vec<Limit>,
     /// Whether browsers are answered when they ask before a request (CORS). Which answers they may read is
@@ -110,6 +114,14 @@ pub struct Settings {
     pub cors: bool,
     /// What is logged.
     pub log: LogLevel,
+    /// Which addresses that callers give are asked for something.
+    pub fetch: Fetch,
+    /// Where it is asked what names mean: DNS over HTTPS, in JSON.
+    pub resolver_url: String,
+    /// Pauses between the attempts to deliver to a webhook, in seconds.
+    pub webhook_retries: Vec<u32>,
+    /// How long a webhook's receiver may take to answer, in seconds.
+    pub webhook_timeout_seconds: u32,
 }
 
 /// What is wrong with the settings. It never holds a value, which may be a secret.
@@ -172,6 +184,10 @@ impl Settings {
             _ => return wrong("FETCH_URLS", "must be `off`, `public` or `development`"),
         };
         Ok(Self {
+            fetch,
+            resolver_url: resolver(&text(lookup, "RESOLVER_URL")?)?,
+            webhook_retries: pauses(&text(lookup, "WEBHOOK_RETRY_SECONDS")?)?,
+            webhook_timeout_seconds: number(lookup, "WEBHOOK_TIMEOUT_SECONDS", 60)?,
             public_url: origin(&text(lookup, "PUBLIC_URL")?)?,
             cors,
             inference_urls: origins(&text(lookup, "INFERENCE_URLS")?, registration)?,
@@ -192,7 +208,6 @@ impl Settings {
             job_timeout_seconds: number(lookup, "JOB_TIMEOUT_SECONDS", 86_400)?,
             max_job_audio_seconds: number(lookup, "MAX_JOB_AUDIO_SECONDS", 7 * 86_400)?,
             max_job_bytes: number(lookup, "MAX_JOB_BYTES", MAX_JOB_BYTES)?,
-            fetch,
             default_limits: default_limits(&text(lookup, "DEFAULT_LIMITS")?)?,
             log,
         })
@@ -278,6 +293,41 @@ fn origin(text: &str) -> Result<Option<String>, ConfigError> {
         "" => Ok(None),
         origin if is_origin(origin) => Ok(Some(origin.to_owned())),
         _ => wrong("PUBLIC_URL", "must be an origin (https://host[:port])"),
+    }
+}
+
+/// An address over HTTPS, or one of this machine: what it says decides what is asked.
+fn resolver(text: &str) -> Result<String, ConfigError> {
+    let url = text.trim();
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url[host..].find('/').map_or(url.len(), |at| host + at);
+    let (origin, path) = url.split_at(path);
+    let visible = |b: u8| b.is_ascii_graphic() && !matches!(b, b'?' | b'#');
+    if is_origin(origin) && (is_https(origin) || is_loopback(origin)) && path.bytes().all(visible) {
+        Ok(url.to_owned())
+    } else {
+        wrong(
+            "RESOLVER_URL",
+            "must be an address (https://host/path) without a query",
+        )
+    }
+}
+
+/// Most attempts to deliver, but for the first.
+const MAX_RETRIES: usize = 20;
+
+fn pauses(list: &str) -> Result<Vec<u32>, ConfigError> {
+    let pause = |text: &str| {
+        let seconds = text.trim().parse().ok();
+        seconds.filter(|seconds| (1..=86_400).contains(seconds))
+    };
+    let pauses: Option<Vec<u32>> = list.split(',').map(pause).collect();
+    match pauses.filter(|pauses| pauses.len() <= MAX_RETRIES) {
+        Some(pauses) => Ok(pauses),
+        None => wrong(
+            "WEBHOOK_RETRY_SECONDS",
+            "must be 1 to 20 numbers from 1 to 86400, separated by commas",
+        ),
     }
 }
 
@@ -375,6 +425,28 @@ mod tests {
     }
 
     #[test]
+    fn no_address_of_a_caller_is_asked_unless_that_is_switched_on() {
+        let settings = Settings::read(&good()).unwrap();
+        assert_eq!(settings.fetch, Fetch::Off);
+        assert_eq!(settings.webhook_retries.len(), 10);
+        assert_eq!(settings.webhook_retries.iter().sum::<u32>(), 85_355);
+        let mut vars = good();
+        vars.0.insert("FETCH_URLS", "public".to_owned());
+        vars.0.insert("WEBHOOK_RETRY_SECONDS", "1, 60".to_owned());
+        for resolver in [
+            "http://127.0.0.1:53/",
+            "https://dns.example",
+            "https://[::1]:1/a/b",
+        ] {
+            vars.0.insert("RESOLVER_URL", resolver.to_owned());
+            let settings = Settings::read(&vars).unwrap();
+            assert_eq!(settings.fetch, Fetch::Public);
+            assert_eq!(settings.webhook_retries, [1, 60]);
+            assert_eq!(settings.resolver_url, resolver);
+        }
+    }
+
+    #[test]
     fn hosts_need_not_be_named_where_they_register_themselves() {
         let mut vars = good();
         vars.0.insert("HOST_REGISTRATION", "on".to_owned());
@@ -456,6 +528,20 @@ mod tests {
             ("USAGE_FLUSH_SECONDS", "0"),
             ("INFERENCE_URLS", "none"),
             ("HOST_REGISTRATION", "yes"),
+            ("FETCH_URLS", "on"),
+            ("RESOLVER_URL", "http://dns.example/dns-query"),
+            ("RESOLVER_URL", "https://dns.example/dns-query?x=1"),
+            ("RESOLVER_URL", "dns.example"),
+            ("RESOLVER_URL", ""),
+            ("WEBHOOK_RETRY_SECONDS", ""),
+            ("WEBHOOK_RETRY_SECONDS", "5,,30"),
+            ("WEBHOOK_RETRY_SECONDS", "0"),
+            ("WEBHOOK_RETRY_SECONDS", "86401"),
+            (
+                "WEBHOOK_RETRY_SECONDS",
+                "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
+            ),
+            ("WEBHOOK_TIMEOUT_SECONDS", "61"),
             ("MAX_UPLAOD_BYTES", "1"),
         ] {
             let mut vars = good();

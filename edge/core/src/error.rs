@@ -27,6 +27,8 @@ pub enum EdgeError {
     InsufficientAdminScope(AdminScope),
     /// A good key, from an address it is not bound to.
     ForbiddenAddress,
+    /// Nothing that a caller names by its address is asked for anything here.
+    UrlsSwitchedOff,
     /// No such route.
     UnknownRoute,
     /// No such object, or not this caller's.
@@ -60,6 +62,8 @@ pub enum EdgeError {
     IdempotencyKeyReused,
     /// So many links lead to the transcript.
     TooManyLinks(u32),
+    /// The account has so many webhooks.
+    TooManyWebhooks(u32),
     /// So many keys are on the plan.
     PlanInUse(usize),
     /// A body without its length, where that must be known before it comes.
@@ -74,8 +78,6 @@ pub enum EdgeError {
     TooManyJobs(u32),
     /// The job is none that an administrator could try again.
     JobIsNotDead,
-    /// This deployment asks no addresses that callers give.
-    UrlsSwitchedOff,
     /// Such an address is not asked.
     UrlNotAllowed,
     /// The object of the account's jobs gave no answer.
@@ -132,6 +134,8 @@ pub enum EdgeError {
     TooManyHosts,
     /// The list of hosts gave no answer.
     FleetUnavailable(PortError),
+    /// The account's webhooks gave no answer.
+    WebhooksUnavailable(PortError),
     /// A setting of the deployment is missing or wrong; the cause names it.
     Misconfigured(String),
     /// A fault of this code.
@@ -247,6 +251,12 @@ impl EdgeError {
                 Invalid,
                 "This API key may not be used from this address.".into(),
             ),
+            Self::UrlsSwitchedOff => (
+                403,
+                "urls_switched_off",
+                Invalid,
+                "This deployment asks no address that a caller gives.".into(),
+            ),
             Self::UnknownRoute => (404, "not_found", Invalid, "There is no such route.".into()),
             Self::NotFound(what) => (
                 404,
@@ -317,6 +327,12 @@ impl EdgeError {
                 Invalid,
                 format!("{most} links lead to this transcript: end them first."),
             ),
+            Self::TooManyWebhooks(most) => (
+                409,
+                "too_many_webhooks",
+                Invalid,
+                format!("There are {most} webhooks: delete one first."),
+            ),
             Self::PlanInUse(keys) => (
                 409,
                 "plan_in_use",
@@ -358,12 +374,6 @@ impl EdgeError {
                 "job_is_not_dead",
                 Invalid,
                 "Only a job that was given up can be tried again.".into(),
-            ),
-            Self::UrlsSwitchedOff => (
-                403,
-                "urls_switched_off",
-                Invalid,
-                "This deployment asks no addresses: upload the file.".into(),
             ),
             Self::UrlNotAllowed => (
                 403,
@@ -484,6 +494,12 @@ impl EdgeError {
                 Server,
                 "The list of hosts can't be read at present.".into(),
             ),
+            Self::WebhooksUnavailable(_) => (
+                503,
+                "webhooks_unavailable",
+                Server,
+                "Webhooks can't be read or changed at present.".into(),
+            ),
             Self::Misconfigured(_) => (
                 500,
                 "misconfigured",
@@ -523,7 +539,8 @@ impl EdgeError {
             | Self::DatabaseUnavailable(error)
             | Self::JobsUnavailable(error)
             | Self::StoreUnavailable(error)
-            | Self::FleetUnavailable(error) => Some(error.to_string()),
+            | Self::FleetUnavailable(error)
+            | Self::WebhooksUnavailable(error) => Some(error.to_string()),
             Self::UpstreamFailed(cause)
             | Self::InvalidSignature(cause)
             | Self::Misconfigured(cause)
@@ -545,6 +562,7 @@ impl EdgeError {
             | Self::FleetUnavailable(_)
             | Self::JobsUnavailable(_)
             | Self::StoreUnavailable(_)
+            | Self::WebhooksUnavailable(_)
             | Self::UpstreamUnavailable => Some(OUTAGE_RETRY_SECONDS),
             Self::TooManyJobs(_) => Some(JOBS_RETRY_SECONDS),
             _ => None,
@@ -567,6 +585,7 @@ impl EdgeError {
             Self::InsufficientScope(Scope::Transcribe),
             Self::InsufficientAdminScope(AdminScope::Keys),
             Self::ForbiddenAddress,
+            Self::UrlsSwitchedOff,
             Self::UnknownRoute,
             Self::NotFound("key"),
             Self::ModelNotFound(String::new()),
@@ -584,6 +603,7 @@ impl EdgeError {
             Self::KeyExists(String::new()),
             Self::IdempotencyKeyReused,
             Self::TooManyLinks(1),
+            Self::TooManyWebhooks(1),
             Self::PlanInUse(1),
             Self::LengthRequired,
             Self::UploadIsComplete,
@@ -591,7 +611,6 @@ impl EdgeError {
             Self::TooManyUploads(1),
             Self::TooManyJobs(1),
             Self::JobIsNotDead,
-            Self::UrlsSwitchedOff,
             Self::UrlNotAllowed,
             Self::JobsUnavailable(lost()),
             Self::StoreUnavailable(lost()),
@@ -620,6 +639,7 @@ impl EdgeError {
             Self::HostNotAllowed,
             Self::TooManyHosts,
             Self::FleetUnavailable(lost()),
+            Self::WebhooksUnavailable(lost()),
             Self::Misconfigured(String::new()),
             Self::Internal(String::new()),
         ]

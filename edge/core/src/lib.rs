@@ -40,3 +40,4 @@ pub mod upstream;
 pub mod usage;
 pub mod usage_report;
 pub mod verify;
+pub mod webhooks;

@@ -294,6 +294,14 @@ pub trait JobObjects {
     async fn purge_jobs(&self, account: &str) -> Result<u64, PortError>;
 }
 
+/// What an account has in objects of its own.
+#[allow(async_fn_in_trait)]
+pub trait AccountObjects {
+    /// Deletes an account's webhooks, their secrets, and what was and is to be delivered to them; how many rows that
+    /// was.
+    async fn purge_webhooks(&self, account: &str) -> Result<u64, PortError>;
+}
+
 /// Name of the directory of a plan's keys.
 pub fn plan_directory(plan: &str) -> String {
     format!("plan:{plan}")

@@ -16,8 +16,9 @@ use crate::limit::{Limit, Period, Rule, Unit};
 use crate::limiter::{Charge, LimiterState};
 use crate::plan::Plan;
 use crate::ports::{
-    AuditQuery, Changed, Claim, Clock, Database, DeadQuery, Directories, Entered, JobObjects,
-    KeyObjects, KeyStore, KeyView, Page, PortError, Retried, Rng, RngError, UnixMs, UsageQuery,
+    AccountObjects, AuditQuery, Changed, Claim, Clock, Database, DeadQuery, Directories, Entered,
+    JobObjects, KeyObjects, KeyStore, KeyView, Page, PortError, Retried, Rng, RngError, UnixMs,
+    UsageQuery,
 };
 use crate::scope::Scope;
 use crate::usage::Rollup;
@@ -125,6 +126,8 @@ pub struct Memory {
     pub transcripts: RefCell<Vec<String>>,
     /// Dead jobs, oldest first.
     pub dead_jobs: RefCell<Vec<DeadJob>>,
+    /// Accounts of the webhooks there are.
+    pub webhooks: RefCell<Vec<String>>,
     /// The audit.
     pub audit: RefCell<Vec<AuditEvent>>,
     /// Objects whose last change is not in KV yet.
@@ -605,6 +608,17 @@ impl JobObjects for Memory {
 
     async fn purge_jobs(&self, _: &str) -> Result<u64, PortError> {
         self.faults.run("jobs", || 0)
+    }
+}
+
+impl AccountObjects for Memory {
+    async fn purge_webhooks(&self, account: &str) -> Result<u64, PortError> {
+        self.faults.run("webhooks", || {
+            let mut all = self.webhooks.borrow_mut();
+            let before = all.len();
+            all.retain(|of| of != account);
+            (before - all.len()) as u64
+        })
     }
 }
 

@@ -17,9 +17,9 @@ use edge_core::key_state::{Entry, KeyState};
 use edge_core::limit::Limit;
 use edge_core::plan::Plan;
 use edge_core::ports::{
-    AuditQuery, Changed, Claim, Clock, Database, DeadQuery, Directories, Entered, JobObjects,
-    KeyObjects, KeyStore, KeyView, Page, PortError, Retried, Rng as _, UnixMs, UsageQuery,
-    plan_directory,
+    AccountObjects, AuditQuery, Changed, Claim, Clock, Database, DeadQuery, Directories, Entered,
+    JobObjects, KeyObjects, KeyStore, KeyView, Page, PortError, Retried, Rng as _, UnixMs,
+    UsageQuery, plan_directory,
 };
 use edge_core::usage::Rollup;
 use serde_json::Value;
@@ -261,6 +261,12 @@ impl Database for Drafts {
     }
 
     async fn purge_transcripts(&self, _: &str) -> Result<u64, PortError> {
+        absent()
+    }
+}
+
+impl AccountObjects for Drafts {
+    async fn purge_webhooks(&self, _: &str) -> Result<u64, PortError> {
         absent()
     }
 }

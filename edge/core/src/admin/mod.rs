@@ -26,7 +26,9 @@ pub use verify::{Verification, VerifyKey};
 use crate::change::{Actor, Unchanged};
 use crate::config::Settings;
 use crate::error::{EdgeError, invalid, read};
-use crate::ports::{Clock, Database, Directories, JobObjects, KeyObjects, KeyStore, PortError};
+use crate::ports::{
+    AccountObjects, Clock, Database, Directories, JobObjects, KeyObjects, KeyStore, PortError,
+};
 
 /// Longest body of an administrator's request, in bytes: a thousand keys of a kilobyte.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -34,9 +36,15 @@ pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 const AT_ONCE: usize = 50;
 
 /// What administration works on.
-pub trait Ports: KeyStore + KeyObjects + Directories + Database + JobObjects + Clock {}
+pub trait Ports:
+    KeyStore + KeyObjects + Directories + Database + AccountObjects + JobObjects + Clock
+{
+}
 
-impl<T: KeyStore + KeyObjects + Directories + Database + JobObjects + Clock> Ports for T {}
+impl<T: KeyStore + KeyObjects + Directories + Database + AccountObjects + JobObjects + Clock> Ports
+    for T
+{
+}
 
 /// An administrator's request at work.
 pub struct Admin<'a, P> {

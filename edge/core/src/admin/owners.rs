@@ -40,7 +40,7 @@ pub struct OwnerDetail {
 pub struct Purged {
     /// Keys, each with its entries of KV.
     pub keys: u64,
-    /// Rows of the keys' objects and of the owner's.
+    /// Rows of the keys' objects and of the owner's: his limits, his webhooks.
     pub object_rows: u64,
     /// Rows of usage.
     pub usage_rows: u64,
@@ -86,7 +86,7 @@ impl<P: Ports> Admin<'_, P> {
         })
     }
 
-    /// Deletes everything about an owner: keys, their objects, entries of KV, usage, audit, transcripts. What stays is
+    /// Deletes everything about an owner: keys, their objects, entries of KV, webhooks, usage, audit, transcripts. What stays is
     /// that those ids are revoked, and a line of the audit that names the owner by a hash. It can be
     /// repeated, after a failure for instance, until it finds nothing.
     pub async fn purge_owner(&self, owner: &str) -> Result<Purged, EdgeError> {
@@ -107,6 +107,9 @@ impl<P: Ports> Admin<'_, P> {
         purged.object_rows += KeyObjects::purge(self.ports, &directory)
             .await
             .map_err(limiter)?;
+        let account = account_of_owner(owner);
+        let webhooks = self.ports.purge_webhooks(&account).await;
+        purged.object_rows += webhooks.map_err(EdgeError::WebhooksUnavailable)?;
         // Whose data it was is told by the hash that names his objects.
         let mut event = self.event("owner.purge", &directory);
         event.after = Some(serde_json::json!({ "keys": purged.keys }));

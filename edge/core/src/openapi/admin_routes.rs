@@ -222,11 +222,15 @@ fn owners() -> Vec<Route> {
             "Deletes everything about an owner",
         ))
         .says(
-            "Keys, usage, audit. What stays is that those ids are revoked, and a line of the audit \
+            "Keys, webhooks, usage, audit. What stays is that those ids are revoked, and a line of the audit \
                  that names the owner by a hash. Repeat it until it finds nothing.",
         )
         .gives::<Purged>(200, "What was deleted.")
-        .fails(&["database_unavailable", "version_conflict"]),
+        .fails(&[
+            "database_unavailable",
+            "webhooks_unavailable",
+            "version_conflict",
+        ]),
         of(route(
             "put",
             "/admin/owners/{owner}/limits",

@@ -21,7 +21,7 @@ const fn code(status: u16, code: &'static str, meaning: &'static str) -> ErrorCo
 }
 
 /// All of them, by status.
-pub const CODES: [ErrorCode; 64] = [
+pub const CODES: [ErrorCode; 66] = [
     code(
         400,
         "conflicting_api_keys",
@@ -91,6 +91,11 @@ pub const CODES: [ErrorCode; 64] = [
     ),
     code(
         403,
+        "urls_switched_off",
+        "The deployment asks no address that a caller gives (`FETCH_URLS`).",
+    ),
+    code(
+        403,
         "insufficient_scope",
         "The key is good, and lacks the scope of this route.",
     ),
@@ -103,11 +108,6 @@ pub const CODES: [ErrorCode; 64] = [
         403,
         "model_not_allowed",
         "The key is good, and may not use this model.",
-    ),
-    code(
-        403,
-        "urls_switched_off",
-        "The deployment asks no addresses.",
     ),
     code(
         403,
@@ -150,6 +150,11 @@ pub const CODES: [ErrorCode; 64] = [
         409,
         "too_many_links",
         "So many links lead to the transcript.",
+    ),
+    code(
+        409,
+        "too_many_webhooks",
+        "The account has so many webhooks.",
     ),
     code(409, "plan_in_use", "Keys are on the plan."),
     code(
@@ -237,6 +242,11 @@ pub const CODES: [ErrorCode; 64] = [
         503,
         "fleet_unavailable",
         "The list of hosts that registered themselves gave no answer.",
+    ),
+    code(
+        503,
+        "webhooks_unavailable",
+        "The account's webhooks gave no answer.",
     ),
     code(
         503,

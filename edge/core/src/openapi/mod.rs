@@ -15,6 +15,7 @@ mod parameters;
 mod public_routes;
 mod route;
 mod transcript_routes;
+mod webhook_routes;
 
 pub use errors::{CODES, ErrorCode};
 pub use route::{Key, Method, Route};
@@ -35,6 +36,7 @@ pub fn routes() -> Vec<Route> {
     let mut routes = public_routes::all();
     routes.extend(transcript_routes::routes());
     routes.extend(job_routes::routes());
+    routes.extend(webhook_routes::routes());
     routes.extend(admin_routes::all());
     routes
 }

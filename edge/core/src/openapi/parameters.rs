@@ -97,6 +97,11 @@ pub(super) fn prefer() -> Parameter {
     parameter("header", "Prefer", says, schema)
 }
 
+pub(super) fn webhook_id() -> Parameter {
+    let schema = json!({"type": "string", "pattern": "^wh_[0-9A-Za-z]{20}$"});
+    parameter("path", "id", "The webhook's id.", schema)
+}
+
 pub(super) fn transcript_format() -> Parameter {
     let formats: Vec<_> = ResponseFormat::ALL.iter().map(|f| f.as_str()).collect();
     let schema = json!({"type": "string", "enum": formats});
