@@ -36,6 +36,14 @@ hash_of() {
 peer_environment() { printf '%s/peers-%.12s\n' "$CACHE" "$(git hash-object "$ROOT/bench/requirements.txt")"; }
 python_environment() { printf '%s/python-%.12s\n' "$CACHE" "$(git hash-object "$ROOT/tests/requirements.txt")"; }
 
+# A browser of Chromium's family; empty: there is none.
+browser() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    if have "$name"; then command -v "$name"; return; fi
+  done
+}
+
 # Where cargo puts native builds.
 native_target() { printf '%s\n' "${CARGO_TARGET_DIR:-$ROOT/target}"; }
 

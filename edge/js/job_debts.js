@@ -41,7 +41,7 @@ const DEBTS = {
   /** Administrators find it among the dead, and not any more. */
   d({ env, ctx }, row) {
     const { key, name } = JSON.parse(row.spec);
-    const values = [row.id, ctx.id.name, key.owner, key.id, name, row.attempt, row.error, row.created, row.ended];
+    const values = [row.id, ctx.id.name, key.owner, key.id, name, row.failures, row.error, row.created, row.ended];
     return env.DB.prepare(BURY).bind(...values).run();
   },
   r: ({ env }, row) => env.DB.prepare("DELETE FROM dead_jobs WHERE id=?").bind(row.id).run(),

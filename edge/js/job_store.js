@@ -18,6 +18,7 @@ const TABLES = `
     started INTEGER,
     ended INTEGER,
     attempt INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
     taken INTEGER NOT NULL DEFAULT 0,
     held INTEGER NOT NULL DEFAULT 0,
     host TEXT,
@@ -194,19 +195,19 @@ export class JobStore {
     return this.#update(id, "silent=coalesce(silent,?),due=?", "phase='running' AND attempt=?", now, due, attempt);
   }
 
-  /** It is tried again. */
-  again(id, attempt, due) {
-    const change = "phase='waiting',state='queued',progress=0,host=NULL,silent=NULL,due=?";
-    return this.#update(id, change, "phase IN ('sent','running') AND attempt=?", due, attempt);
+  /** It is tried again; `failures`: how many attempts have failed. */
+  again(id, attempt, failures, due) {
+    const change = "phase='waiting',state='queued',progress=0,host=NULL,silent=NULL,failures=?,due=?";
+    return this.#update(id, change, "phase IN ('sent','running') AND attempt=?", failures, due, attempt);
   }
 
   /** It is over. */
-  end(id, state, { status, error = null, transcript = null, cached = 0, durationMs = null, dead = 0, owes }, now) {
+  end(id, state, { status, error = null, transcript = null, cached = 0, durationMs = null, dead = 0, failures = null, owes }, now) {
     const change =
-      "phase='over',state=?,status=?,error=?,transcript=?,cached=?,duration_ms=coalesce(?,duration_ms),dead=?," +
+      "phase='over',state=?,status=?,error=?,transcript=?,cached=?,duration_ms=coalesce(?,duration_ms),dead=?,failures=coalesce(?,failures)," +
       "progress=max(progress,?),ended=?,due=?,owes=owes||?";
     const progress = state === "succeeded" ? 1 : 0;
-    const values = [state, status, error, transcript, cached, durationMs, dead, progress, now, now, owes];
+    const values = [state, status, error, transcript, cached, durationMs, dead, failures, progress, now, now, owes];
     return this.#update(id, change, "phase<>'over'", ...values);
   }
 
@@ -228,7 +229,7 @@ export class JobStore {
   /** A dead job lives again: the row of the dead is to be removed. */
   revive(id, event, now) {
     const change =
-      "phase='waiting',state='queued',dead=0,attempt=0,admitted=0,held=0,status=NULL,error=NULL,ended=NULL,progress=0," +
+      "phase='waiting',state='queued',dead=0,failures=0,admitted=0,held=0,status=NULL,error=NULL,ended=NULL,progress=0," +
       "heard_ms=0,round=round+1,event=?,due=?,owes='ra'";
     return this.#update(id, change, "phase='over' AND dead=1 AND owes=''", event, now);
   }

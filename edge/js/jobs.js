@@ -26,6 +26,9 @@ const RETRY_MS = 5_000;
 /** When a silent host is asked again, and how long it may be silent before the job goes to another one. */
 const ASK_AGAIN_MS = 1_000;
 const SILENT_MS = 10_000;
+/** What a host says that has no room for a job, and when it, or another one, is asked again. */
+const FULL = "queue_full";
+const FULL_MS = 1_000;
 /** How long somebody who looks on waits for news. */
 const WATCH_MS = 15_000;
 /** When it is looked again whether a job needs an upload whose time is over. */
@@ -384,13 +387,16 @@ export class Jobs extends DurableObject {
 
   /** What becomes of a job whose attempt failed. */
   #fail(row, { status, error }) {
-    const fate = JSON.parse(jobFate(status, row.attempt, this.#settings().attempts));
+    // A host that has no room has not tried.
+    const isFull = error.code === FULL;
+    const failures = row.failures + (isFull ? 0 : 1);
+    const fate = isFull ? { again: FULL_MS } : JSON.parse(jobFate(status, failures, this.#settings().attempts));
     if (fate.again !== undefined) {
-      if (this.#jobs.again(row.id, row.attempt, Date.now() + fate.again) !== undefined) this.#changed(row.id);
+      if (this.#jobs.again(row.id, row.attempt, failures, Date.now() + fate.again) !== undefined) this.#changed(row.id);
       return;
     }
     const dead = fate === "dead" ? 1 : 0;
-    this.#end(row, "failed", { status, error: JSON.stringify(error), dead, owes: dead ? "d" : "" });
+    this.#end(row, "failed", { status, error: JSON.stringify(error), dead, failures, owes: dead ? "d" : "" });
   }
 
   /** Ends a job: what it owes then is written down in the same statement. */

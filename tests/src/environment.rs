@@ -57,6 +57,11 @@ pub fn python_program() -> PathBuf {
     set("E2E_PYTHON", "the Python environment")
 }
 
+/// A browser of Chromium's family: `E2E_BROWSER`.
+pub fn browser_program() -> PathBuf {
+    set("E2E_BROWSER", "the browser")
+}
+
 /// Node: the one of package.json where there is one for this machine, else that of PATH.
 pub fn node_program() -> PathBuf {
     let pinned = repository().join("node_modules/.bin/node");

@@ -247,7 +247,7 @@ async fn a_job_is_ended_by_its_owner_even_while_it_runs() {
 async fn events_tell_the_course_of_a_job_to_its_end() {
     let world = World::new().await;
     let key = world.key("acme").await;
-    let upload = upload(&world.edge, &key, "long.wav", &long(240)).await;
+    let upload = upload(&world.edge, &key, "long.wav", &long(60)).await;
     let id = create(&world.edge, &key, &json!({"upload_id": upload})).await;
     let events = world
         .edge

@@ -5,20 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use e2e::edge::{Edge, Key};
-use e2e::jobs::{create, is_over, upload};
+use e2e::jobs::{create, id_of, is_over, upload};
+use e2e::receiver::Receiver;
 use e2e::relay::Relay;
 use e2e::service::Service;
-use e2e::speech::long;
+use e2e::speech::sample;
 use e2e::until_in;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const DEATHS: u64 = 30;
 const JOBS: usize = 40;
 const OWNERS: [&str; 4] = ["ann", "bob", "cleo", "dan"];
 /// A bound on the whole, which takes about a minute on two cores.
-const BOUND: Duration = Duration::from_secs(600);
+const BOUND: Duration = Duration::from_secs(300);
 /// Looks at the jobs between two deaths, at most.
-const MOST_LOOKS: u64 = 100;
+const MOST_LOOKS: u64 = 16;
 
 /// Numbers that are the same in every run of the same seed (splitmix64).
 struct Seeded(u64);
@@ -66,6 +68,8 @@ impl World {
             .upstream(to_service.url())
             .setting("PUBLIC_URL", to_edge.url())
             .setting("JOB_ATTEMPTS", "100")
+            .setting("FETCH_URLS", "development")
+            .setting("WEBHOOK_RETRY_SECONDS", "1,1,1,1,1,1,1,1,1,1")
             .start()
             .await;
         to_edge.lead_to(edge.url());
@@ -123,10 +127,19 @@ async fn killed_30_times_amid_40_jobs_each_ends_once() {
         let wish = json!({"name": "chaos", "owner": owner, "limits": limits});
         keys.push(world.edge.create_key(&wish).await);
     }
-    let speech = long(45);
+    let receiver = Receiver::start().await;
+    let mut webhooks = Vec::new();
+    for key in &keys {
+        let made = world.edge.call(Method::POST, "/v1/webhooks").key(key);
+        let made = made.json(&json!({"url": receiver.url("/200")}));
+        let made = made.send().await.expect(201).json();
+        world.edge.keep_secret(made["secret"].as_str().unwrap());
+        webhooks.push(id_of(&made));
+    }
+    let speech = std::fs::read(sample().0).unwrap();
     let mut made = BTreeMap::new();
     for key in &keys {
-        let upload = upload(&world.edge, key, "speech.wav", &speech).await;
+        let upload = upload(&world.edge, key, "speech.flac", &speech).await;
         for n in 0..JOBS / OWNERS.len() {
             // Each is another one to the store of transcripts.
             let wish = json!({"upload_id": upload, "prompt": format!("{n}")});
@@ -143,9 +156,7 @@ async fn killed_30_times_amid_40_jobs_each_ends_once() {
             (over || looks.get() == 0).then_some(over)
         })
         .await;
-        if over {
-            break;
-        }
+        assert!(!over, "they were over before the last death");
         match seeded.below(3) {
             0 => {
                 world.kill_edge().await;
@@ -225,5 +236,34 @@ async fn killed_30_times_amid_40_jobs_each_ends_once() {
         })
         .await;
         assert!(count > 0);
+    }
+
+    // Each job's end is one event, and that is delivered.
+    for (key, webhook) in keys.iter().zip(&webhooks) {
+        let path = format!("/v1/webhooks/{webhook}/deliveries?limit=1000");
+        let delivered = until_in(BOUND, "every event is delivered", || async {
+            let log = world
+                .edge
+                .get(&path)
+                .key(key)
+                .send()
+                .await
+                .expect(200)
+                .json();
+            let log = log["data"].as_array().cloned().unwrap_or_default();
+            log.iter()
+                .all(|event| event["state"] == "delivered")
+                .then_some(log)
+        })
+        .await;
+        let events: BTreeSet<_> = delivered
+            .iter()
+            .filter_map(|event| event["id"].as_str())
+            .collect();
+        assert_eq!(
+            (events.len(), delivered.len()),
+            (JOBS / OWNERS.len(), JOBS / OWNERS.len()),
+            "{delivered:?}"
+        );
     }
 }

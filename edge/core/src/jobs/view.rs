@@ -69,8 +69,8 @@ pub struct JobRow {
     pub state: JobState,
     /// How much of it was heard, 0 to 1.
     pub progress: f64,
-    /// How often it was handed to a host.
-    pub attempt: u32,
+    /// How many attempts have failed.
+    pub failures: u32,
     /// When it was made.
     pub created: u64,
     /// When a host took it first.
@@ -106,7 +106,7 @@ pub struct JobView {
     /// `transcribe` or `translate`.
     #[cfg_attr(feature = "openapi", schemars(with = "String", extend("enum" = ["transcribe", "translate"])))]
     pub task: Task,
-    /// How often it was handed to a host.
+    /// How often a host took it on, or could not be reached.
     pub attempts: u32,
     /// When it was made.
     pub created_at: u64,
@@ -140,6 +140,7 @@ impl JobView {
         let spec: JobSpec = serde_json::from_str(&row.spec)?;
         let error = row.error.as_deref().map(serde_json::from_str).transpose()?;
         let seconds = |ms| UnixMs(ms).seconds();
+        let is_with_host = matches!(row.state, JobState::Running | JobState::Succeeded);
         Ok(Self {
             id: spec.id,
             object: "job".to_owned(),
@@ -148,7 +149,7 @@ impl JobView {
             name: spec.name,
             model: spec.model,
             task: spec.task,
-            attempts: row.attempt,
+            attempts: row.failures + u32::from(is_with_host),
             created_at: seconds(row.created),
             started_at: row.started.map(seconds),
             ended_at: row.ended.map(seconds),
