@@ -413,7 +413,8 @@ fn with_key(
         _ => (None, false),
     };
     let wish = match route {
-        Route::Audio(_) => wish(parts)?,
+        // A job's transcript is kept whatever is said, but what is said must be good.
+        Route::Audio(_) | Route::AsyncAudio(_) => wish(parts)?,
         _ => Wish::default(),
     };
     let errand = match route {

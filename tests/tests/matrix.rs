@@ -53,6 +53,7 @@ const METHODS: [Method; 6] = [
 fn routes() -> Vec<Route> {
     let mut routes = callers_routes();
     routes.extend(routes_of_webhooks());
+    routes.extend(routes_of_jobs());
     routes.extend(routes_of_keys());
     routes.extend(routes_of_the_rest());
     routes
@@ -111,6 +112,62 @@ fn callers_routes() -> Vec<Route> {
             "/v1/audio/translations",
             Key,
             vec![(Method::POST, json!("audio"), Ok(200))],
+        ),
+    ]
+}
+
+/// Where nobody has a job or an upload; tests/jobs.rs and tests/uploads.rs have some.
+fn routes_of_jobs() -> Vec<Route> {
+    use Need::Key;
+    let missing = |method: Method, body: Value| (method, body, Err((404, "not_found")));
+    let of_nothing = json!({"upload_id": "up_00000000000000000000"});
+    vec![
+        Route(
+            "/v1/jobs",
+            Key,
+            vec![get(), missing(Method::POST, of_nothing.clone())],
+        ),
+        Route(
+            "/v1/jobs/batch",
+            Key,
+            vec![(Method::POST, json!({"jobs": [of_nothing]}), Ok(202))],
+        ),
+        Route(
+            "/v1/jobs/job_00000000000000000000",
+            Key,
+            vec![
+                missing(Method::GET, Value::Null),
+                missing(Method::DELETE, Value::Null),
+            ],
+        ),
+        Route(
+            "/v1/jobs/job_00000000000000000000/events",
+            Key,
+            vec![missing(Method::GET, Value::Null)],
+        ),
+        Route(
+            "/v1/uploads",
+            Key,
+            vec![(Method::POST, json!({}), Err((400, "invalid_body")))],
+        ),
+        Route(
+            "/v1/uploads/up_00000000000000000000",
+            Key,
+            vec![
+                missing(Method::GET, Value::Null),
+                missing(Method::PUT, json!({})),
+                missing(Method::DELETE, Value::Null),
+            ],
+        ),
+        Route(
+            "/admin/jobs",
+            Need::Root("admin:jobs"),
+            vec![(Method::GET, Value::Null, Err((400, "invalid_value")))],
+        ),
+        Route(
+            "/admin/jobs/job_00000000000000000000/retry",
+            Need::Root("admin:jobs"),
+            vec![missing(Method::POST, Value::Null)],
         ),
     ]
 }
@@ -311,6 +368,7 @@ const SCOPES: [&str; 7] = [
     "admin:usage",
     "admin:audit",
     "admin:hosts",
+    "admin:jobs",
     "admin:verify",
 ];
 
@@ -434,6 +492,8 @@ fn the_matrix_has_every_route_of_the_api_and_no_other() {
             .replace("tiny.en", "{id}")
             .replace(NO_TRANSCRIPT, "{id}")
             .replace(NO_WEBHOOK, "{id}")
+            .replace("job_00000000000000000000", "{id}")
+            .replace("up_00000000000000000000", "{id}")
             .replace(NO_TOKEN, "{token}")
             .replace("busy", "{name}")
             .replace("nobody", "{owner}");

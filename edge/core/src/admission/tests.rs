@@ -86,7 +86,11 @@ fn every_kind_of_limit_refuses_with_its_own_code() {
     ] {
         let mut state = LimiterState::new(limits, credits.as_ref(), NOW);
         state.admit(NOW, upload);
-        let packed = pack(&state, state.clone().admit(NOW, upload), NOW, false);
+        let other = Charge {
+            lease: Some(Begin { id: "b", ..begin }),
+            ..upload
+        };
+        let packed = pack(&state, state.clone().admit(NOW, other), NOW, false);
         let Some(Answer::Refused(refusal)) = Answer::read(&packed, NOW) else {
             panic!("{packed}");
         };

@@ -144,7 +144,7 @@ pub(super) struct JobBatch {
 #[serde(rename_all = "snake_case")]
 enum JobOrError {
     /// It was made.
-    Job(JobView),
+    Job(Box<JobView>),
     /// As in the envelope of every error.
     Error(serde_json::Map<String, serde_json::Value>),
 }

@@ -21,7 +21,7 @@ const fn code(status: u16, code: &'static str, meaning: &'static str) -> ErrorCo
 }
 
 /// All of them, by status.
-pub const CODES: [ErrorCode; 66] = [
+pub const CODES: [ErrorCode; 70] = [
     code(
         400,
         "conflicting_api_keys",
@@ -68,6 +68,21 @@ pub const CODES: [ErrorCode; 66] = [
         400,
         "invalid_audio",
         "The container is known, its content can't be decoded.",
+    ),
+    code(
+        400,
+        "upload_mismatch",
+        "Of a job: the file has not the `sha256` that was declared.",
+    ),
+    code(
+        400,
+        "url_unreachable",
+        "Of a job: the file can't be had from its `url`.",
+    ),
+    code(
+        400,
+        "url_timeout",
+        "Of a job: its `url` answers too slowly.",
     ),
     code(401, "missing_api_key", "There is no key."),
     code(401, "invalid_api_key", "Nobody has this key."),
@@ -262,6 +277,11 @@ pub const CODES: [ErrorCode; 66] = [
         503,
         "queue_full",
         "The inference host has no capacity left.",
+    ),
+    code(
+        503,
+        "storage_full",
+        "The inference host has no room for the file.",
     ),
     code(
         503,

@@ -79,7 +79,7 @@ fn jobs() -> Vec<Route> {
             .answers(
                 200,
                 "The events.",
-                vec![("text/event-stream", Content::Plain(json!({"type": "string"})))],
+                vec![("text/event-stream", Content::Plain(json!({"type": "object"})))],
                 &[],
             )
             .fails(&["not_found"]),
