@@ -9,7 +9,7 @@ use crate::edge::{Edge, Key};
 use crate::until_in;
 
 /// The bound on what a job may take in a test.
-pub const JOB_BOUND: Duration = Duration::from_secs(120);
+pub const JOB_BOUND: Duration = Duration::from_mins(2);
 
 /// Uploads a file of one part; the upload's id.
 pub async fn upload(edge: &Edge, key: &Key, name: &str, bytes: &[u8]) -> String {

@@ -16,7 +16,7 @@ const EACH: usize = 50;
 /// By how much an owner's median wait may exceed another's.
 const MOST_RATIO: f64 = 1.3;
 /// A bound on the whole, which takes about a minute on two cores.
-const BOUND: Duration = Duration::from_secs(600);
+const BOUND: Duration = Duration::from_mins(10);
 
 async fn jobs(edge: &Edge, key: &Key) -> Vec<Value> {
     let list = edge.get("/v1/jobs?limit=1000").key(key).send().await;
