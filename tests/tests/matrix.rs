@@ -361,7 +361,7 @@ impl Caller {
     }
 }
 
-const SCOPES: [&str; 7] = [
+const SCOPES: [&str; 8] = [
     "admin:keys",
     "admin:plans",
     "admin:owners",
