@@ -92,7 +92,7 @@ pub(super) fn part() -> Parameter {
 }
 
 pub(super) fn prefer() -> Parameter {
-    let schema = json!({"type": "string", "maxLength": 255, "example": "respond-async"});
+    let schema = json!({"type": "string", "maxLength": 255});
     let says = "`respond-async`: the answer is a job (RFC 7240). It needs the scope `jobs`.";
     parameter("header", "Prefer", says, schema)
 }
