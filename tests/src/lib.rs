@@ -16,6 +16,7 @@ pub mod process;
 pub mod realtime;
 pub mod receiver;
 pub mod relay;
+pub mod seeded;
 pub mod service;
 pub mod speech;
 pub mod storage;

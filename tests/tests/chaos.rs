@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use e2e::edge::{Edge, Key};
+use e2e::seeded::Seeded;
 use e2e::upstream::{Arrival, Upstream};
 use e2e::{until_in, within};
 use reqwest::{Method, RequestBuilder};
@@ -24,33 +25,6 @@ const PARALLEL: u64 = 3;
 const AUDIO: (&str, u64) = ("1.25", 1_250);
 /// A lease outlives the longest request, here of one second, by half a minute; a little for the asking.
 const LEASES_END: Duration = Duration::from_secs(1 + 30 + 5);
-
-/// Numbers that are the same in every run of the same seed (splitmix64).
-struct Seeded(u64);
-
-impl Seeded {
-    fn new() -> Self {
-        let given = std::env::var("E2E_CHAOS_SEED").ok();
-        let seed = given.map_or_else(
-            || {
-                let mut bytes = [0; 8];
-                getrandom::fill(&mut bytes).unwrap();
-                u64::from_le_bytes(bytes)
-            },
-            |given| given.parse().unwrap(),
-        );
-        eprintln!("E2E_CHAOS_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
-}
 
 /// Uploads of one key, as the host sees them.
 #[derive(Clone, Copy, Debug, Default)]

@@ -8,6 +8,7 @@ use e2e::edge::{Edge, Key};
 use e2e::jobs::{create, id_of, is_over, upload};
 use e2e::receiver::Receiver;
 use e2e::relay::Relay;
+use e2e::seeded::Seeded;
 use e2e::service::Service;
 use e2e::speech::sample;
 use e2e::until_in;
@@ -22,33 +23,6 @@ const OWNERS: [&str; 4] = ["ann", "bob", "cleo", "dan"];
 const BOUND: Duration = Duration::from_mins(5);
 /// Looks at the jobs between two deaths, at most.
 const MOST_LOOKS: u64 = 16;
-
-/// Numbers that are the same in every run of the same seed (splitmix64).
-struct Seeded(u64);
-
-impl Seeded {
-    fn new() -> Self {
-        let given = std::env::var("E2E_CHAOS_SEED").ok();
-        let seed = given.map_or_else(
-            || {
-                let mut bytes = [0; 8];
-                getrandom::fill(&mut bytes).unwrap();
-                u64::from_le_bytes(bytes)
-            },
-            |given| given.parse().unwrap(),
-        );
-        eprintln!("E2E_CHAOS_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
-}
 
 /// What lives behind addresses that stay.
 struct World {
