@@ -71,7 +71,7 @@ fn in_line(service: &Service, wish: &Wish<'_>) -> (Flow, Wanted) {
         ..
     } = wish;
     let flow = Flow {
-        caller: claims.owner.as_ref().unwrap_or(&claims.key_id).clone(),
+        caller: claims.caller().to_owned(),
         priority: claims.priority,
     };
     let wanted = Wanted {

@@ -87,6 +87,11 @@ impl Claims {
         })
     }
 
+    /// Who shares with others: the owner of the key, or the key itself where it has none.
+    pub fn caller(&self) -> &str {
+        self.owner.as_deref().unwrap_or(&self.key_id)
+    }
+
     /// Whether the key may use `model` (its canonical name).
     pub fn allows_model(&self, model: &str) -> bool {
         self.models.iter().any(|m| m == "*" || m == model)

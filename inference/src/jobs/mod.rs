@@ -7,6 +7,7 @@ mod fetch;
 mod progress;
 mod registry;
 mod run;
+mod turns;
 
 pub(crate) use fetch::Fetcher;
 pub(crate) use registry::{Jobs, Place, Taken};

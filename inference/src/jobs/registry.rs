@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::Progress;
+use super::turns::Turns;
 use crate::error::Error;
 
 /// How long it is remembered what became of a job, and of how many.
@@ -29,6 +30,7 @@ struct Known {
     jobs: HashMap<String, Standing>,
     /// In the order in which they ended; some may have been forgotten since.
     ended: VecDeque<(Instant, String)>,
+    turns: Turns,
     /// The service shuts down.
     is_closed: bool,
 }
@@ -78,27 +80,33 @@ impl Jobs {
         })
     }
 
-    /// Takes a job on, if there is a place and it is not known, or has failed. No other of its id is, until the place is
-    /// dropped.
-    pub(crate) fn take(self: &Arc<Self>, id: &str) -> Result<Taken, Error> {
+    /// Takes a job on, if there is a place, it is its owner's turn, and it is not known, or has failed. No other of its
+    /// id is, until the place is dropped.
+    pub(crate) fn take(self: &Arc<Self>, id: &str, owner: &str) -> Result<Taken, Error> {
+        let now = Instant::now();
         let mut known = self.lock();
-        known.forget(Instant::now());
+        known.forget(now);
         if let Some(standing) = known.jobs.get(id).filter(|s| !s.has_failed()) {
             return Ok(Taken::Known(standing.report()));
         }
         if known.is_closed {
             return Err(Error::ShuttingDown);
         }
-        let permit = Arc::clone(&self.places).try_acquire_owned();
-        let permit = permit.map_err(|_| Error::QueueFull {
-            retry_after: RETRY_AFTER,
-        })?;
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok();
+        let Some(permit) = permit.filter(|_| known.turns.is_of(owner, now)) else {
+            known.turns.refused(owner, now);
+            return Err(Error::QueueFull {
+                retry_after: RETRY_AFTER,
+            });
+        };
+        known.turns.took(owner, now);
         let job = Arc::<UnderWay>::default();
         let standing = Standing::UnderWay(Arc::clone(&job));
         known.jobs.insert(id.to_owned(), standing);
         Ok(Taken::New(Place {
             jobs: Arc::clone(self),
             id: id.to_owned(),
+            owner: owner.to_owned(),
             job,
             _permit: permit,
         }))
@@ -185,6 +193,7 @@ impl Known {
 pub(crate) struct Place {
     jobs: Arc<Jobs>,
     id: String,
+    owner: String,
     job: Arc<UnderWay>,
     _permit: OwnedSemaphorePermit,
 }
@@ -230,6 +239,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut known = self.jobs.lock();
+        known.turns.left(&self.owner);
         if self.is_in(&known) {
             known.jobs.remove(&self.id);
         }
@@ -241,7 +251,7 @@ mod tests {
     use super::*;
 
     fn place(jobs: &Arc<Jobs>, id: &str) -> Place {
-        match jobs.take(id).unwrap() {
+        match jobs.take(id, "ann").unwrap() {
             Taken::New(place) => place,
             Taken::Known(report) => panic!("{id} is known: {report:?}"),
         }
@@ -259,12 +269,12 @@ mod tests {
         let jobs = Jobs::new(2);
         let first = place(&jobs, "a");
         assert_eq!(jobs.report("a").unwrap().state, State::Running);
-        assert!(matches!(jobs.take("a"), Ok(Taken::Known(_))));
+        assert!(matches!(jobs.take("a", "ann"), Ok(Taken::Known(_))));
         assert_eq!(jobs.under_way(), 1);
         first.end(succeeded());
         assert_eq!(jobs.under_way(), 0);
         assert_eq!(jobs.report("a"), Some(succeeded()));
-        assert!(matches!(jobs.take("a"), Ok(Taken::Known(report)) if report == succeeded()));
+        assert!(matches!(jobs.take("a", "ann"), Ok(Taken::Known(report)) if report == succeeded()));
         assert_eq!(jobs.cancel("a"), Some(succeeded()));
         assert_eq!(jobs.report("b"), None);
         assert_eq!(jobs.cancel("b"), None);
@@ -274,13 +284,27 @@ mod tests {
     fn one_more_than_there_are_places_is_refused_and_one_that_never_began_leaves_nothing() {
         let jobs = Jobs::new(1);
         let held = place(&jobs, "a");
-        let refused = jobs.take("b").err().unwrap();
+        let refused = jobs.take("b", "ann").err().unwrap();
         assert_eq!(refused.kind().code, "queue_full");
         assert_eq!(refused.retry_after(), Some(RETRY_AFTER));
         drop(held);
         assert_eq!(jobs.report("a"), None);
         place(&jobs, "b");
-        assert!(Jobs::new(0).take("a").is_err());
+        assert!(Jobs::new(0).take("a", "ann").is_err());
+    }
+
+    #[test]
+    fn the_place_of_one_that_ended_is_that_of_the_owner_who_has_none() {
+        let jobs = Jobs::new(1);
+        let held = place(&jobs, "a");
+        assert!(jobs.take("b", "ann").is_err());
+        assert!(jobs.take("c", "bob").is_err());
+        drop(held);
+        assert!(jobs.take("b", "ann").is_err());
+        assert!(matches!(jobs.take("c", "bob"), Ok(Taken::New(_))));
+        // It was dropped at once, and Ann is the one who waits.
+        assert!(jobs.take("d", "bob").is_err());
+        place(&jobs, "b");
     }
 
     #[test]
@@ -325,7 +349,7 @@ mod tests {
         assert!(held.is_given_up());
         assert_eq!(jobs.report("a"), None);
         assert_eq!(jobs.report("over"), Some(succeeded()));
-        let refused = jobs.take("a").err().unwrap();
+        let refused = jobs.take("a", "ann").err().unwrap();
         assert_eq!(refused.kind().code, "shutting_down");
         held.end(succeeded());
         assert_eq!(jobs.report("a"), None);

@@ -132,7 +132,7 @@ pub(crate) async fn serve(call: Call, socket: WebSocket) {
     let id = hex::encode(random);
     let expires_at = unix_seconds() + deadline.duration_since(Instant::now()).as_secs();
     let flow = Flow {
-        caller: claims.owner.as_ref().unwrap_or(&claims.key_id).clone(),
+        caller: claims.caller().to_owned(),
         priority: claims.priority,
     };
     let session = Session::new(rules, &id, expires_at, settings);

@@ -93,7 +93,7 @@ async fn take(
     }
     let keep = claims.keep.clone().ok_or_else(|| untrue("no transcript"))?;
     let keeper = service.keeper()?;
-    let place = match service.jobs.take(&about.id)? {
+    let place = match service.jobs.take(&about.id, claims.caller())? {
         Taken::New(place) => place,
         Taken::Known(report) => return Ok(report),
     };
