@@ -1,8 +1,8 @@
 // Serves one Worker by real workerd for the bench: port 0, sockets straight to the Worker, state in a folder of its own.
 //
-// argv[2]: JSON {script: {path, wasm?, limiter, stores}, bindings, kv, offline}: `limiter` says whether the script has the class
-// Limiter, `stores` whether it has the database and the bucket; `kv` holds entries of the namespace KEYS; `offline`: the first request that the Worker sends ends
-// everything, with an error. Prints {"url": …} once it is ready.
+// argv[2]: JSON {script: {path, wasm?, limiter, directory, stores}, bindings, kv, offline}: `limiter` says whether the script has the
+// class Limiter, `directory` whether it has the other classes, `stores` whether it is given a database, a bucket and jobs; `kv`
+// holds entries of the namespace KEYS; `offline`: the first request that the Worker sends ends everything, with an error. Prints {"url": …} once it is ready.
 // It ends, workerd and state with it, when stdin closes: so nothing is left behind, however the bench ends.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,10 +47,10 @@ const mf = new Miniflare(
           DIRECTORY: { className: "Directory", useSQLite: true },
           WEBHOOKS: { className: "Webhooks", useSQLite: true },
         }),
-        ...(script.jobs && { JOBS: { className: "Jobs", useSQLite: true } }),
+        ...(script.stores && { JOBS: { className: "Jobs", useSQLite: true } }),
       },
     }),
-    ...(script.jobs && {
+    ...(script.stores && {
       queueProducers: { JOB_QUEUE: { queueName: "jobs" } },
       queueConsumers: { jobs: { maxBatchSize: 10, maxBatchTimeout: 0 } },
     }),

@@ -9,6 +9,7 @@ mod edge;
 mod endurance;
 mod error;
 mod form;
+mod jobs;
 mod library;
 mod load;
 mod machine;
@@ -109,7 +110,7 @@ enum Part {
     Mixed,
     /// The service at its capacity and at twice that.
     Overload,
-    /// Its memory over ten thousand requests and over a recording of eight hours.
+    /// Its memory over ten thousand requests.
     Endurance,
     /// Transcription beside faster-whisper and plain whisper.cpp.
     Peers,
@@ -117,6 +118,8 @@ enum Part {
     Again,
     /// Kept transcripts among a hundred thousand: read, listed, searched.
     Library,
+    /// An upload of a gigabyte, and a job of eight hours: what the Worker and the service hold.
+    Jobs,
 }
 
 fn main() -> ExitCode {
@@ -191,11 +194,7 @@ async fn run(options: &Options) -> Report {
         report.add("overload", overload::run(&speech).await);
     }
     if wanted(Part::Endurance) {
-        let programs = endurance::Programs {
-            python: &options.peer_python,
-            repeat: &options.repeat_script,
-        };
-        report.add("endurance", endurance::run(&speech, &programs).await);
+        report.add("endurance", endurance::run(&speech).await);
     }
     if wanted(Part::Peers) {
         let programs = peers::Programs {
@@ -215,6 +214,14 @@ async fn run(options: &Options) -> Report {
             "library",
             library::run(&options.harness, &options.bundle).await,
         );
+    }
+    if wanted(Part::Jobs) {
+        let programs = jobs::Programs {
+            test_bundle: &options.test_bundle,
+            python: &options.peer_python,
+            repeat: &options.repeat_script,
+        };
+        report.add("jobs", jobs::run(&speech, &programs).await);
     }
     report
 }

@@ -28,7 +28,7 @@ use crate::workerd::{Script, Workerd};
 /// The most that a deployment can allow, and a bit more than 100 MB.
 const BODY_BYTES: usize = 100 * 1024 * 1024;
 /// Most growth of the linear memory, in MB.
-const MOST_GROWTH_MB: f64 = 2.0;
+pub(crate) const MOST_GROWTH_MB: f64 = 2.0;
 /// Most of the Worker when compressed, in KB.
 const MOST_WORKER_KB: f64 = 1000.0;
 const STARTS: usize = 3;
@@ -62,9 +62,9 @@ impl Framing {
 }
 
 /// What a process and the Worker in it hold, in bytes.
-struct Held {
-    wasm: u64,
-    resident_peak: u64,
+pub(crate) struct Held {
+    pub(crate) wasm: u64,
+    pub(crate) resident_peak: u64,
 }
 
 /// Measures all of it.
@@ -146,7 +146,11 @@ async fn pass(
     Ok((before, held(&workerd, &mut connection).await?))
 }
 
-async fn held(workerd: &Workerd, connection: &mut Connection<Full<Bytes>>) -> Result<Held, Error> {
+/// What they hold now, and the process at most so far. The Worker must be one with test routes.
+pub(crate) async fn held(
+    workerd: &Workerd,
+    connection: &mut Connection<Full<Bytes>>,
+) -> Result<Held, Error> {
     #[derive(Deserialize)]
     struct Memory {
         bytes: u64,
@@ -163,7 +167,7 @@ async fn held(workerd: &Workerd, connection: &mut Connection<Full<Bytes>>) -> Re
 
 /// In MB of a million bytes; counts of bytes are far below what an f64 holds exactly.
 #[allow(clippy::cast_precision_loss)]
-fn growth_mb(before: u64, after: u64) -> f64 {
+pub(crate) fn growth_mb(before: u64, after: u64) -> f64 {
     after.saturating_sub(before) as f64 / 1e6
 }
 

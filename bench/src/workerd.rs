@@ -24,9 +24,9 @@ pub(crate) struct Script {
     wasm: Option<PathBuf>,
     /// Whether it has the class `Limiter`.
     limiter: bool,
-    /// Whether it has the class `Directory`.
+    /// Whether it has the other classes.
     directory: bool,
-    /// Whether it keeps transcripts.
+    /// Whether it keeps transcripts and takes jobs.
     stores: bool,
 }
 
@@ -42,7 +42,7 @@ impl Script {
         }
     }
 
-    /// The same, with a database of transcripts and a bucket.
+    /// The same, with a database of transcripts, a bucket and jobs.
     pub(crate) fn with_stores(folder: &Path) -> Self {
         Self {
             stores: true,

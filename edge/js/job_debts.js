@@ -51,11 +51,19 @@ const DEBTS = {
   c: ({ env, ctx }, row) => env.BUCKET.delete(`forms/${ctx.id.name}/${row.id}`),
 };
 
-/** Pays what a job owes, all that can be; whether something is left. */
+/**
+ * Pays what a job owes, all that can be; whether something is left. `paid(letter)`, `heard(ms)`: what is written down of
+ * it.
+ */
 export async function pay(object, row, paid, heard) {
-  const pays = async (letter, ms) => {
+  let heardMs = row.heard_ms;
+  const hear = (ms) => {
+    heardMs = Math.max(heardMs, ms);
+    heard(ms);
+  };
+  const pays = async (letter) => {
     try {
-      await DEBTS[letter](object, ms === undefined ? row : { ...row, heard_ms: Math.max(row.heard_ms, ms) }, heard);
+      await DEBTS[letter](object, { ...row, heard_ms: heardMs }, hear);
       paid(letter);
       return true;
     } catch (error) {
@@ -63,16 +71,10 @@ export async function pay(object, row, paid, heard) {
       return false;
     }
   };
-  const letters = [...new Set(row.owes)];
-  let ms = row.heard_ms;
-  // What was heard is known only when its host has ended it.
-  if (letters.includes("x")) {
-    const stopped = await DEBTS.x(object, row, (told) => ((ms = told), heard(told))).then(() => true, () => false);
-    if (stopped) paid("x");
-    const others = letters.filter((letter) => letter !== "x" && (stopped || letter !== "s"));
-    const done = await Promise.all(others.map((letter) => pays(letter, ms)));
-    return !stopped || done.includes(false);
-  }
-  const done = await Promise.all(letters.map((letter) => pays(letter)));
-  return done.includes(false);
+  const owed = [...new Set(row.owes)];
+  // What was heard is known, and can be charged, only when its host has ended it.
+  const stopped = !owed.includes("x") || (await pays("x"));
+  const rest = owed.filter((letter) => letter !== "x" && (stopped || letter !== "s"));
+  const done = await Promise.all(rest.map(pays));
+  return !stopped || done.includes(false);
 }

@@ -4,6 +4,7 @@
 // A job's phase: `waiting` (for its turn; not before `due`), `sent` (a message about it is in the queue, or a consumer
 // hands it to a host: `taken`), `running` (its host is asked again at `due`), `over`. What remains to be done
 // for it stands in `owes`, a letter for each debt (job_debts.js).
+import { Rows } from "./rows.js";
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS job(
@@ -47,29 +48,19 @@ const ONCE_MS = 86_400_000;
 const REMEMBERED_MS = 30 * 86_400_000;
 
 export class JobStore {
-  #sql;
-  #ready;
+  #rows;
 
-  constructor(sql) {
-    this.#sql = sql;
-    this.#ready = sql.exec("SELECT 1 FROM sqlite_master WHERE name='job'").toArray().length > 0;
+  constructor(storage) {
+    this.#rows = new Rows(storage, TABLES, "job");
   }
 
-  /** Whether there is anything: an object that was only asked for leaves nothing behind. */
+  /** Whether there is nothing, and never was. */
   get isEmpty() {
-    return !this.#ready;
-  }
-
-  #all(query, ...values) {
-    return this.#ready ? this.#sql.exec(query, ...values).toArray() : [];
+    return this.#rows.areMissing;
   }
 
   #one(query, ...values) {
-    return this.#all(query, ...values)[0];
-  }
-
-  #change(query, ...values) {
-    if (this.#ready) this.#sql.exec(query, ...values);
+    return this.#rows.read(query, ...values)[0];
   }
 
   /** A change of one job; the job as it is then, undefined where it was not as expected. */
@@ -78,9 +69,7 @@ export class JobStore {
   }
 
   add(spec, now) {
-    if (!this.#ready) this.#sql.exec(TABLES);
-    this.#ready = true;
-    this.#sql.exec(
+    this.#rows.add(
       "INSERT INTO job(id,key_id,spec,due,created) VALUES(?,?,?,?,?)",
       spec.id, spec.key.id, JSON.stringify(spec), now, now,
     );
@@ -92,7 +81,7 @@ export class JobStore {
 
   /** A page, newest first: jobs of this state ("" for all) before this number. */
   page(state, before, limit) {
-    return this.#all("SELECT * FROM job WHERE n<? AND (?='' OR state=?) ORDER BY n DESC LIMIT ?", before, state, state, limit);
+    return this.#rows.read("SELECT * FROM job WHERE n<? AND (?='' OR state=?) ORDER BY n DESC LIMIT ?", before, state, state, limit);
   }
 
   get unfinished() {
@@ -115,19 +104,19 @@ export class JobStore {
   }
 
   sentAndDue(now) {
-    return this.#all("SELECT * FROM job WHERE phase='sent' AND due<=?", now);
+    return this.#rows.read("SELECT * FROM job WHERE phase='sent' AND due<=?", now);
   }
 
   runningAndDue(now) {
-    return this.#all("SELECT * FROM job WHERE phase='running' AND due<=?", now);
+    return this.#rows.read("SELECT * FROM job WHERE phase='running' AND due<=?", now);
   }
 
   owing(now) {
-    return this.#all("SELECT * FROM job WHERE owes<>'' AND due<=?", now);
+    return this.#rows.read("SELECT * FROM job WHERE owes<>'' AND due<=?", now);
   }
 
   withHost() {
-    return this.#all("SELECT * FROM job WHERE phase='running'");
+    return this.#rows.read("SELECT * FROM job WHERE phase='running'");
   }
 
   /** When something is to be done next, in unix milliseconds. `full`: nobody's turn comes. */
@@ -140,17 +129,17 @@ export class JobStore {
 
   /** The limits of this key refuse for now: none of its jobs is asked about before. */
   hold(keyId, until) {
-    this.#change("UPDATE job SET due=max(due,?),held=1 WHERE phase='waiting' AND key_id=?", until, keyId);
+    this.#rows.change("UPDATE job SET due=max(due,?),held=1 WHERE phase='waiting' AND key_id=?", until, keyId);
   }
 
   /** A place of this key may be free. */
   release(keyId, now) {
-    this.#change("UPDATE job SET due=?,held=0 WHERE phase='waiting' AND held=1 AND key_id=?", now, keyId);
+    this.#rows.change("UPDATE job SET due=?,held=0 WHERE phase='waiting' AND held=1 AND key_id=?", now, keyId);
   }
 
   /** Its limits were charged. One that ended while they were asked owes the settlement. */
   admit(id) {
-    this.#change("UPDATE job SET admitted=1,owes=CASE phase WHEN 'over' THEN owes||'s' ELSE owes END WHERE id=?", id);
+    this.#rows.change("UPDATE job SET admitted=1,owes=CASE phase WHEN 'over' THEN owes||'s' ELSE owes END WHERE id=?", id);
     return this.get(id);
   }
 
@@ -213,17 +202,17 @@ export class JobStore {
 
   /** Its debts are looked at again then. */
   postponeDebts(id, due) {
-    this.#change("UPDATE job SET due=? WHERE phase='over' AND id=?", due, id);
+    this.#rows.change("UPDATE job SET due=? WHERE phase='over' AND id=?", due, id);
   }
 
   /** A debt is paid. */
   paid(id, letter) {
-    this.#change("UPDATE job SET owes=replace(owes,?,'') WHERE id=?", letter, id);
+    this.#rows.change("UPDATE job SET owes=replace(owes,?,'') WHERE id=?", letter, id);
   }
 
   /** What was heard of a job that was ended. */
   heard(id, heardMs) {
-    this.#change("UPDATE job SET heard_ms=max(heard_ms,?) WHERE id=?", heardMs, id);
+    this.#rows.change("UPDATE job SET heard_ms=max(heard_ms,?) WHERE id=?", heardMs, id);
   }
 
   /** A dead job lives again: the row of the dead is to be removed. */
@@ -236,7 +225,7 @@ export class JobStore {
 
   /** Messages that were lost with what an earlier life of this object had in memory are sent again soon. */
   wakeUp(due) {
-    this.#change("UPDATE job SET due=min(due,?) WHERE phase='sent' AND taken=0", due);
+    this.#rows.change("UPDATE job SET due=min(due,?) WHERE phase='sent' AND taken=0", due);
   }
 
   /** The answer to the same request, if there was one: `{ body, answer }`. */
@@ -245,19 +234,17 @@ export class JobStore {
   }
 
   remember(mark, body, answer, now) {
-    if (!this.#ready) this.#sql.exec(TABLES);
-    this.#ready = true;
-    this.#sql.exec("DELETE FROM once WHERE at<=?", now - ONCE_MS);
-    this.#sql.exec("INSERT OR REPLACE INTO once VALUES(?,?,?,?)", mark, body, answer, now);
+    this.#rows.change("DELETE FROM once WHERE at<=?", now - ONCE_MS);
+    this.#rows.add("INSERT OR REPLACE INTO once VALUES(?,?,?,?)", mark, body, answer, now);
   }
 
   /** Jobs that were over long ago. */
   forgotten(now) {
-    return this.#all("SELECT * FROM job WHERE phase='over' AND owes='' AND ended<? LIMIT 100", now - REMEMBERED_MS);
+    return this.#rows.read("SELECT * FROM job WHERE phase='over' AND owes='' AND ended<? LIMIT 100", now - REMEMBERED_MS);
   }
 
   forget(id) {
-    this.#change("DELETE FROM job WHERE id=?", id);
+    this.#rows.change("DELETE FROM job WHERE id=?", id);
   }
 
   get rows() {

@@ -5,16 +5,15 @@
 // at again (`due`), and the alarm is set for the earliest. So a job goes on after any failure, of this object too, and
 // what it does to others, which it may do twice, has an effect once: a transcript and a charge and an event have ids.
 import { DurableObject } from "cloudflare:workers";
-import { jobFate, jobLimits, jobPollAfter, jobStart, jobView, uploadView } from "./index.js";
+import { jobFate, jobLimits, jobPollAfter, jobStart, jobView } from "./index.js";
+import { AccountUploads } from "./account_uploads.js";
 import { refusalOf } from "./courier.js";
 import { pay } from "./job_debts.js";
 import { ask } from "./job_hosts.js";
 import { JobStore } from "./job_store.js";
-import { UploadStore } from "./upload_store.js";
 
-/** Most jobs that are not over, and most uploads. */
+/** Most jobs that are not over. */
 const MOST_JOBS = 10_000;
-const MOST_UPLOADS = 200;
 /** How long a message about a job may take to come; then it is sent again. */
 const MESSAGE_MS = 60_000;
 /** The same for those sent before this object was evicted, or fell. */
@@ -31,16 +30,14 @@ const FULL = "queue_full";
 const FULL_MS = 1_000;
 /** How long somebody who looks on waits for news. */
 const WATCH_MS = 15_000;
-/** When it is looked again whether a job needs an upload whose time is over. */
-const NEEDED_MS = 60_000;
 /** The alarm rings no earlier than so. */
 const SOONEST_MS = 20;
 
 const LOST = { status: 503, error: { message: "The inference host was lost.", type: "server_error", param: null, code: "upstream_unavailable" } };
 
 export class Jobs extends DurableObject {
-  #jobs = new JobStore(this.ctx.storage.sql);
-  #uploads = new UploadStore(this.ctx.storage.sql);
+  #jobs = new JobStore(this.ctx.storage);
+  #uploads = new AccountUploads(this.ctx, this.env);
   #limits = null;
   #round = Promise.resolve();
   #next = null;
@@ -186,77 +183,31 @@ export class Jobs extends DurableObject {
     return this.view(id);
   }
 
-  // Uploads (uploads.js brings the parts to the bucket).
+  // Uploads (account_uploads.js; uploads.js brings the parts to the bucket).
 
-  /** Begins an upload; `multipart`: the bucket's id of one in parts, or null. */
   async createUpload(wish, parts, mark, body) {
-    const now = Date.now();
-    const before = mark === "" ? undefined : this.#jobs.answered(mark, now);
-    if (before !== undefined) return before.body === body ? before.answer : '{"error":"reused"}';
-    if (this.#uploads.count >= MOST_UPLOADS) return `{"error":"full","most":${MOST_UPLOADS}}`;
-    const multipart = parts > 1 ? (await this.env.BUCKET.createMultipartUpload(this.#place(wish.id))).uploadId : null;
-    // From here to the end nothing is awaited. What was begun in the bucket for the same request twice expires there.
-    const meanwhile = mark === "" ? undefined : this.#jobs.answered(mark, now);
-    if (meanwhile !== undefined) return meanwhile.body === body ? meanwhile.answer : '{"error":"reused"}';
-    this.#uploads.add(wish, multipart, now);
-    const answer = JSON.stringify({ view: this.uploadView(wish.id) });
-    if (mark !== "") this.#jobs.remember(mark, body, answer, now);
+    const answer = await this.#uploads.create(wish, parts, mark, body, this.#jobs);
     this.#arm();
     return answer;
   }
 
   uploadView(id) {
-    const row = this.#uploads.get(id);
-    if (row === undefined) return null;
-    const parts = this.#uploads.parts(id).map(({ part, bytes }) => ({ part, bytes }));
-    return uploadView(JSON.stringify({ ...row, parts }));
+    return this.#uploads.view(id);
   }
 
-  /** What a part of an upload needs to be brought to the bucket; null where there is no such upload. */
   partOf(id) {
-    const row = this.#uploads.get(id);
-    return row === undefined ? null : { bytes: row.bytes, state: row.state, multipart: row.multipart, place: this.#place(id) };
+    return this.#uploads.partOf(id);
   }
 
-  /** A part is in the bucket. With the last one the upload is complete. */
-  async put(id, part, bytes, etag) {
-    if (!this.#uploads.put(id, part, bytes, etag)) return null;
-    const { bytes: all, multipart } = this.#uploads.get(id);
-    const parts = this.#uploads.parts(id);
-    if (parts.reduce((sum, { bytes }) => sum + bytes, 0) === all) {
-      if (multipart !== null) {
-        const upload = this.env.BUCKET.resumeMultipartUpload(this.#place(id), multipart);
-        try {
-          await upload.complete(parts.map(({ part, etag }) => ({ partNumber: part, etag })));
-        } catch (error) {
-          // Completed before, by a call that did not live to say so.
-          const there = await this.env.BUCKET.head(this.#place(id));
-          if (there?.size !== all) throw error;
-        }
-      }
-      this.#uploads.complete(id);
-    }
-    return this.uploadView(id);
+  put(id, part, bytes, etag) {
+    return this.#uploads.brought(id, part, bytes, etag);
   }
 
-  /** Deletes an upload; whether there was one. A job that needs it keeps its file until it is over. */
   async deleteUpload(id) {
-    if (this.#uploads.get(id) === undefined) return false;
-    this.#uploads.delete(id, Date.now());
+    if (!this.#uploads.remove(id)) return false;
     await this.#tidy(Date.now());
     this.#arm();
     return true;
-  }
-
-  async #discard({ id, state, multipart }) {
-    if (multipart !== null && state !== "complete") {
-      await this.env.BUCKET.resumeMultipartUpload(this.#place(id), multipart).abort().catch(() => {});
-    }
-    await this.env.BUCKET.delete(this.#place(id));
-  }
-
-  #place(upload) {
-    return `uploads/${this.ctx.id.name}/${upload}`;
   }
 
   /** Forgets everything. How many rows that was. */
@@ -272,8 +223,8 @@ export class Jobs extends DurableObject {
     }
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
-    this.#jobs = new JobStore(this.ctx.storage.sql);
-    this.#uploads = new UploadStore(this.ctx.storage.sql);
+    this.#jobs = new JobStore(this.ctx.storage);
+    this.#uploads = new AccountUploads(this.ctx, this.env);
     return rows;
   }
 
@@ -417,14 +368,7 @@ export class Jobs extends DurableObject {
 
   /** Removes what nobody needs any more. */
   async #tidy(now) {
-    for (const row of this.#uploads.expired(now)) {
-      if (this.#jobs.needs(row.id)) {
-        this.#uploads.postpone(row.id, now + NEEDED_MS);
-        continue;
-      }
-      await this.#discard(row);
-      this.#uploads.forget(row.id);
-    }
+    await this.#uploads.tidy(now, (id) => this.#jobs.needs(id));
     for (const row of this.#jobs.forgotten(now)) {
       if (row.dead) await this.env.BUCKET.delete(`forms/${this.ctx.id.name}/${row.id}`);
       this.#jobs.forget(row.id);

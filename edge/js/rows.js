@@ -12,6 +12,11 @@ export class Rows {
     this.#areThere = this.#exec("SELECT 1 FROM sqlite_master WHERE name=?", one).length > 0;
   }
 
+  /** Whether there are no tables yet: nothing was ever written. */
+  get areMissing() {
+    return !this.#areThere;
+  }
+
   #exec(query, ...values) {
     return this.#storage.sql.exec(query, ...values).toArray();
   }

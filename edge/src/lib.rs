@@ -3,6 +3,7 @@
 //! Thin on purpose: rules are in `edge-core`. `js/entry.js` is what workerd calls; it calls the steps of
 //! [`steps`] and [`limiter_do::LimiterObject`]. `js/glue.js` does in one crossing what would take many.
 
+mod account_request;
 mod admin;
 mod answer_store;
 mod body;
@@ -18,7 +19,9 @@ pub mod hosts;
 mod job_objects;
 pub mod job_steps;
 pub mod jobs;
+mod judging;
 mod key_store;
+mod known_keys;
 mod limiter_client;
 pub mod limiter_do;
 mod link_store;

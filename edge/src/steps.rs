@@ -4,34 +4,28 @@
 //! and answers a `Response`, or the number of what it needs next. What a step must know is handed over
 //! again: nothing of a request stays in wasm memory while it waits (but see [`edge_core::on_the_way`]).
 
-use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use edge_core::admission::Code;
-use edge_core::api_key::KeyHash;
 use edge_core::error::EdgeError;
-use edge_core::headers::{Credential, asks_for_websocket, credential, is_multipart, key_among};
-use edge_core::idempotency;
+use edge_core::headers::asks_for_websocket;
 use edge_core::key_cache::Cached;
-use edge_core::key_record::KeyRecord;
 use edge_core::key_state::{plan_entry, record_entry};
-use edge_core::plan::Plan;
 use edge_core::ports::{PortError, UnixMs};
 use edge_core::scope::Scope;
-use edge_core::transcripts::{Wish, is_wanted};
-use edge_core::verify::{Verdict, verify};
+use edge_core::transcripts::Wish;
 use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
 use crate::clock::unix_ms;
 use crate::deployment::{Deployment, Errand, KnownKey, deployment};
-use crate::glue::{self, Call, UrlSearchParams};
+use crate::glue::{self, Call};
+use crate::judging::{check_upload, judge, scope_of, wish};
+use crate::known_keys::{find, keep_plan, known_key, known_plan, presented, read_record};
 use crate::limiter_client::Word;
 use crate::router::{Parts, Route};
 use crate::{admin, forward, hosts, jobs, limiter_client, models, reply, transcripts, webhooks};
 
-/// How long a plan is kept in memory, in milliseconds: with KV's own spread, within a minute.
-const PLAN_MS: u64 = 30_000;
 /// How much longer than the longest request its lease lasts, in milliseconds.
 const LEASE_MARGIN_MS: u32 = 30_000;
 
@@ -303,80 +297,6 @@ fn settle(call: &Call, outcome: Outcome) -> JsValue {
     }
 }
 
-/// The hash of the key a request carries. Garbage ends here, without any I/O.
-fn presented(
-    call: &Call,
-    deployment: &Deployment,
-    parts: &Parts<'_>,
-) -> Result<KeyHash, EdgeError> {
-    let hash_of = |text| {
-        let hash = deployment.settings.hash_of(text);
-        hash.ok_or(EdgeError::InvalidKey)
-    };
-    match credential(parts.authorization, parts.api_key) {
-        Credential::Missing if matches!(Route::of(parts), Route::Realtime) => {
-            // A page in a browser can set no other header of a WebSocket.
-            let protocols = glue::header(call, "sec-websocket-protocol");
-            key_among(&protocols).map_or(Err(EdgeError::MissingKey), hash_of)
-        }
-        Credential::Missing => Err(EdgeError::MissingKey),
-        Credential::Conflicting => Err(EdgeError::ConflictingKeys),
-        Credential::Presented(text) => hash_of(text),
-    }
-}
-
-fn find(
-    call: &Call,
-    deployment: &Deployment,
-    parts: &Parts<'_>,
-    now: UnixMs,
-) -> Result<Cached<KnownKey>, EdgeError> {
-    let hash = presented(call, deployment, parts)?;
-    Ok(deployment.keys.borrow().look_up(&hash, now))
-}
-
-fn unreadable(error: impl std::fmt::Display) -> EdgeError {
-    EdgeError::KeyStoreUnavailable(PortError {
-        port: "kv",
-        cause: error.to_string(),
-    })
-}
-
-fn read_record(text: &JsString) -> Result<KeyRecord, EdgeError> {
-    serde_json::from_str(&String::from(text)).map_err(unreadable)
-}
-
-fn keep_plan(deployment: &Deployment, text: &str, now: UnixMs) -> Result<(), EdgeError> {
-    if text.is_empty() {
-        // Not here yet, or gone: a key is not let in on terms that nobody knows.
-        return Err(unreadable("the key's plan is not there"));
-    }
-    let plan: Plan = serde_json::from_str(text).map_err(unreadable)?;
-    let mut plans = deployment.plans.borrow_mut();
-    plans.retain(|_, (until, _)| now < *until);
-    plans.insert(plan.name.clone(), (now.plus_ms(PLAN_MS), Rc::new(plan)));
-    Ok(())
-}
-
-fn known_plan(deployment: &Deployment, name: &str, now: UnixMs) -> Option<Rc<Plan>> {
-    let plans = deployment.plans.borrow();
-    let (until, plan) = plans.get(name)?;
-    (now < *until).then(|| Rc::clone(plan))
-}
-
-fn known_key(text: JsString, record: KeyRecord, plan: Option<&Plan>) -> KnownKey {
-    KnownKey {
-        object_name: JsString::from(record.id.as_str()),
-        text,
-        terms: record.terms(plan),
-        record,
-        refusals: RefCell::default(),
-        unreported: Cell::new((0, Code::Admitted)),
-        permits: RefCell::default(),
-        models: OnceCell::new(),
-    }
-}
-
 /// Judges the key of a request, as far as its record goes, and the form of an upload: what can be refused
 /// without asking the limiter is not charged. Then the limiter is next.
 fn with_key(
@@ -396,22 +316,8 @@ fn with_key(
             return Ok(Next::Need(Step::LookUp));
         }
     };
-    let (scope, upload) = match route {
-        Route::Audio(scope) => (Some(scope), true),
-        Route::Realtime => (Some(Scope::Transcribe), true),
-        Route::AsyncAudio(_)
-        | Route::Jobs
-        | Route::JobBatch
-        | Route::Job(_)
-        | Route::JobEvents(_)
-        | Route::Uploads
-        | Route::Upload(_)
-        | Route::Webhooks(_) => (Some(Scope::Jobs), false),
-        Route::TranscriptList | Route::Export => (Some(Scope::TranscriptsRead), false),
-        Route::Transcript(_) if parts.method == "GET" => (Some(Scope::TranscriptsRead), false),
-        Route::Transcript(_) | Route::Share(_) => (Some(Scope::TranscriptsWrite), false),
-        _ => (None, false),
-    };
+    let scope = scope_of(route, parts.method);
+    let upload = matches!(route, Route::Audio(_) | Route::Realtime);
     let wish = match route {
         // A job's transcript is kept whatever is said, but what is said must be good.
         Route::Audio(_) | Route::AsyncAudio(_) => wish(parts)?,
@@ -480,43 +386,4 @@ fn with_key(
         glue::set_news(call, refused, u32::from(refusal.letter()), used, ahead);
     }
     Ok(Next::Need(Step::Admit))
-}
-
-fn judge(call: &Call, key: &KnownKey, scope: Option<Scope>, now: UnixMs) -> Result<(), EdgeError> {
-    // A header is looked at where it matters: few keys are bound to addresses.
-    let address = if key.record.allowed_ips.is_empty() {
-        None
-    } else {
-        glue::header(call, "cf-connecting-ip").parse().ok()
-    };
-    match verify(&key.record, &key.terms, scope, address, now) {
-        Verdict::Valid => Ok(()),
-        Verdict::Revoked => Err(EdgeError::RevokedKey),
-        Verdict::Disabled => Err(EdgeError::DisabledKey),
-        Verdict::Expired => Err(EdgeError::ExpiredKey),
-        Verdict::ForbiddenAddress => Err(EdgeError::ForbiddenAddress),
-        Verdict::InsufficientScope(scope) => Err(EdgeError::InsufficientScope(scope)),
-    }
-}
-
-/// Why something of an upload's answer is to be kept.
-fn wish(parts: &Parts<'_>) -> Result<Wish, EdgeError> {
-    let named = parts.query.contains("store");
-    let query = named.then(|| UrlSearchParams::new(parts.query).get("store"));
-    Ok(Wish {
-        listed: is_wanted(query.flatten().as_deref(), parts.store)?,
-        once: idempotency::is_given(parts.idempotency_key)?,
-    })
-}
-
-fn check_upload(deployment: &Deployment, parts: &Parts<'_>) -> Result<(), EdgeError> {
-    if !is_multipart(parts.content_type) {
-        return Err(EdgeError::UnsupportedMediaType("multipart/form-data"));
-    }
-    let most = deployment.settings.max_upload_bytes;
-    match parts.content_length.parse::<u64>() {
-        Ok(length) if length > most => Err(EdgeError::TooLarge(most)),
-        // Without a length the host counts the bytes as they come.
-        _ => Ok(()),
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use edge_core::admin::MAX_BODY_BYTES;
 use edge_core::error::EdgeError;
 use edge_core::ports::Clock as _;
 use edge_core::transcripts::{
@@ -13,6 +12,7 @@ use inference_api::keeping::MAX_TRANSCRIPT_BYTES;
 use inference_api::render::ResponseFormat;
 use wasm_bindgen::JsValue;
 
+use crate::account_request::AccountRequest;
 use crate::clock::RuntimeRng;
 use crate::deployment::{Deployment, KnownKey};
 use crate::glue::{self, Call, UrlSearchParams};
@@ -67,18 +67,10 @@ async fn notice(call: &Call, account: &str, job: &str) {
     let _ = js_sys::futures::JsFuture::from(told).await;
 }
 
-/// A request about the transcripts of a key's account, kept while storage is waited for.
-struct Asked {
-    call: Call,
-    deployment: Rc<Deployment>,
+/// A request about the transcripts of a key's account.
+struct OfAccount {
+    request: AccountRequest,
     account: String,
-    method: String,
-    content_type: String,
-    query: UrlSearchParams,
-    /// Under which callers reach this edge.
-    origin: String,
-    /// The key as it was presented.
-    credential: String,
 }
 
 /// Answers one of the account's keys, which may do what it asks for.
@@ -89,15 +81,9 @@ pub(crate) fn of_owner(
     route: Route<'_>,
     parts: &Parts<'_>,
 ) -> JsValue {
-    let asked = Asked {
-        call: call.clone(),
-        deployment: Rc::clone(deployment),
+    let asked = OfAccount {
+        request: AccountRequest::new(call, deployment, key, parts),
         account: account_of(&key.record),
-        method: parts.method.to_owned(),
-        content_type: parts.content_type.to_owned(),
-        query: UrlSearchParams::new(parts.query),
-        origin: deployment.settings.origin(parts.origin).to_owned(),
-        credential: format!("{}{}", parts.authorization, parts.api_key),
     };
     match route {
         Route::TranscriptList => reply::promise(call, async move { asked.list().await }),
@@ -122,65 +108,70 @@ fn known(id: &str) -> Result<(), EdgeError> {
     if is_id(id) { Ok(()) } else { Err(missing()) }
 }
 
-impl Asked {
+impl OfAccount {
     async fn list(&self) -> Result<JsValue, EdgeError> {
-        let runtime = Runtime { call: &self.call };
-        let settings = &self.deployment.settings;
+        let runtime = self.request.runtime();
+        let settings = &self.request.deployment.settings;
         let filter = TranscriptFilter {
-            q: self.query.get("q"),
-            language: self.query.get("language"),
-            from: self.query.get("from"),
-            to: self.query.get("to"),
-            limit: self.query.get("limit"),
-            cursor: self.query.get("cursor"),
+            q: self.request.query.get("q"),
+            language: self.request.query.get("language"),
+            from: self.request.query.get("from"),
+            to: self.request.query.get("to"),
+            limit: self.request.query.get("limit"),
+            cursor: self.request.query.get("cursor"),
         };
         let query = query(settings, &self.account, &filter, runtime.now())?;
         let found = runtime.page(&query).await;
         let found = found.map_err(EdgeError::DatabaseUnavailable)?;
         let page = next_page(settings, &self.account, &filter, query.limit, found);
-        reply::object(&self.call, 200, &page)
+        reply::object(&self.request.call, 200, &page)
     }
 
     /// Shows it, or deletes it.
     async fn one(&self, id: &str) -> Result<JsValue, EdgeError> {
         known(id)?;
-        let runtime = Runtime { call: &self.call };
-        if self.method == "DELETE" {
+        let runtime = self.request.runtime();
+        if self.request.method == "DELETE" {
             let was_there = runtime.delete_anywhere(&self.account, id, runtime.now());
             let was_there = was_there.await;
             return self.done(was_there.map_err(EdgeError::DatabaseUnavailable)?);
         }
-        let shown = Shown::of(self.query.get("format").as_deref())?;
+        let shown = Shown::of(self.request.query.get("format").as_deref())?;
         let row = runtime.get_anywhere(&self.account, id, runtime.now()).await;
         let row = row.map_err(EdgeError::DatabaseUnavailable)?;
         let body = show(row.ok_or_else(missing)?, shown)?;
-        Ok(reply::text(&self.call, shown.content_type(), &body, ""))
+        Ok(reply::text(
+            &self.request.call,
+            shown.content_type(),
+            &body,
+            "",
+        ))
     }
 
     /// Makes a link to it, or ends all.
     async fn share(&self, id: &str) -> Result<JsValue, EdgeError> {
         known(id)?;
-        let runtime = Runtime { call: &self.call };
+        let runtime = self.request.runtime();
         let now = runtime.now();
-        if self.method == "DELETE" {
+        if self.request.method == "DELETE" {
             let was_there = runtime.unshare(&self.account, id, now).await;
             return self.done(was_there.map_err(EdgeError::DatabaseUnavailable)?);
         }
-        let wish = body::optional_json(&self.call, &self.content_type, MAX_BODY_BYTES).await?;
+        let wish = self.request.optional_json().await?;
         let sharing = Sharing {
-            settings: &self.deployment.settings,
-            credential: &self.credential,
+            settings: &self.request.deployment.settings,
+            credential: &self.request.credential,
             transcript: id,
         };
-        let repeated = glue::header(&self.call, "idempotency-key");
+        let repeated = glue::header(&self.request.call, "idempotency-key");
         let link = sharing.link(&wish, &repeated, now, &mut RuntimeRng)?;
-        let made = runtime.share(&self.account, id, &link, &self.origin, now);
-        reply::object(&self.call, 201, &made.await?)
+        let made = runtime.share(&self.account, id, &link, &self.request.origin, now);
+        reply::object(&self.request.call, 201, &made.await?)
     }
 
     fn done(&self, was_there: bool) -> Result<JsValue, EdgeError> {
         if was_there {
-            Ok(reply::empty(&self.call, 204))
+            Ok(reply::empty(&self.request.call, 204))
         } else {
             Err(missing())
         }

@@ -3,7 +3,6 @@
 
 use std::rc::Rc;
 
-use edge_core::admin::MAX_BODY_BYTES;
 use edge_core::error::EdgeError;
 use edge_core::ports::Clock as _;
 use edge_core::transcripts::account_of;
@@ -17,12 +16,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wasm_bindgen::JsValue;
 
+use crate::account_request::AccountRequest;
 use crate::clock::RuntimeRng;
 use crate::deployment::{Deployment, KnownKey};
-use crate::glue::{self, Call, UrlSearchParams};
-use crate::ports::Runtime;
+use crate::glue::{self, Call};
+use crate::reply;
 use crate::router::Parts;
-use crate::{body, reply};
 
 /// Which of the routes below `/v1/webhooks`.
 #[derive(Clone, Copy)]
@@ -109,17 +108,10 @@ fn missing() -> EdgeError {
     EdgeError::NotFound("webhook")
 }
 
-/// A request about the webhooks of a key's account, kept while their object is waited for.
-struct Asked {
-    call: Call,
-    deployment: Rc<Deployment>,
+/// A request about the webhooks of a key's account.
+struct OfAccount {
+    request: AccountRequest,
     account: String,
-    method: String,
-    path: String,
-    content_type: String,
-    query: UrlSearchParams,
-    /// The key as it was presented.
-    credential: String,
 }
 
 /// Answers one of the account's keys, which may do what it asks for.
@@ -130,15 +122,9 @@ pub(crate) fn of_account(
     route: WebhookRoute<'_>,
     parts: &Parts<'_>,
 ) -> JsValue {
-    let asked = Asked {
-        call: call.clone(),
-        deployment: Rc::clone(deployment),
+    let asked = OfAccount {
+        request: AccountRequest::new(call, deployment, key, parts),
         account: account_of(&key.record),
-        method: parts.method.to_owned(),
-        path: parts.path.to_owned(),
-        content_type: parts.content_type.to_owned(),
-        query: UrlSearchParams::new(parts.query),
-        credential: format!("{}{}", parts.authorization, parts.api_key),
     };
     let (WebhookRoute::One(id)
     | WebhookRoute::Rotate(id)
@@ -161,65 +147,64 @@ pub(crate) fn of_account(
     }
 }
 
-impl Asked {
+impl OfAccount {
     async fn ask<T: DeserializeOwned>(&self, method: &str, args: &Value) -> Result<T, EdgeError> {
-        let runtime = Runtime { call: &self.call };
+        let runtime = self.request.runtime();
         let told = runtime.webhooks(&self.account, method, args).await;
         let told: Told<T> = told.map_err(EdgeError::WebhooksUnavailable)?;
         told.done()
     }
 
     fn listing(&self, webhook: Option<&str>) -> Result<Listing, EdgeError> {
-        let (limit, cursor) = (self.query.get("limit"), self.query.get("cursor"));
-        let settings = &self.deployment.settings;
+        let (limit, cursor) = (
+            self.request.query.get("limit"),
+            self.request.query.get("cursor"),
+        );
+        let settings = &self.request.deployment.settings;
         let (limit, cursor) = (limit.as_deref(), cursor.as_deref());
         Listing::of(settings, &self.account, webhook, limit, cursor)
     }
 
     fn repeat(&self, body: &[u8]) -> Result<Option<Repeat>, EdgeError> {
-        let key = glue::header(&self.call, "idempotency-key");
-        repeat(&key, &self.credential, &self.path, body)
+        let key = glue::header(&self.request.call, "idempotency-key");
+        repeat(&key, &self.request.credential, &self.request.path, body)
     }
 
     fn may_go_anywhere(&self) -> Result<(), EdgeError> {
-        match self.deployment.settings.fetch {
+        match self.request.deployment.settings.fetch {
             Fetch::Off => Err(EdgeError::UrlsSwitchedOff),
             Fetch::Public | Fetch::Development => Ok(()),
         }
     }
 
-    async fn body(&self) -> Result<Vec<u8>, EdgeError> {
-        body::json(&self.call, &self.content_type, MAX_BODY_BYTES).await
-    }
-
     /// Lists them, or makes one.
     async fn all(&self) -> Result<JsValue, EdgeError> {
-        if self.method == "GET" {
+        if self.request.method == "GET" {
             let listing = self.listing(None)?;
             let args = json!([listing.before, listing.limit]);
             let rows: Vec<WebhookRow> = self.ask("all", &args).await?;
-            let page = listing.webhooks(&self.deployment.settings, rows);
-            return reply::object(&self.call, 200, &page);
+            let page = listing.webhooks(&self.request.deployment.settings, rows);
+            return reply::object(&self.request.call, 200, &page);
         }
-        let wish = self.body().await?;
-        let now = Runtime { call: &self.call }.now();
+        let wish = self.request.json().await?;
+        let now = self.request.runtime().now();
         let new = new_webhook(&wish, now, &mut RuntimeRng)?;
         let repeat = self.repeat(&wish)?;
         self.may_go_anywhere()?;
         let args = json!([new, MAX_WEBHOOKS, repeat]);
         let made: WebhookWithSecret = self.ask("create", &args).await?;
-        reply::object(&self.call, 201, &made)
+        reply::object(&self.request.call, 201, &made)
     }
 
     /// Shows it, changes it, or deletes it.
     async fn one(&self, id: &str) -> Result<JsValue, EdgeError> {
-        let shown: Webhook = match self.method.as_str() {
+        let shown: Webhook = match self.request.method.as_str() {
             "DELETE" => {
                 let _: Value = self.ask("remove", &json!([id])).await?;
-                return Ok(reply::empty(&self.call, 204));
+                return Ok(reply::empty(&self.request.call, 204));
             }
             "PATCH" => {
-                let patch = patch(&self.body().await?)?;
+                let patch = patch(&self.request.json().await?)?;
                 if patch.moves() {
                     self.may_go_anywhere()?;
                 }
@@ -227,30 +212,30 @@ impl Asked {
             }
             _ => self.ask("one", &json!([id])).await?,
         };
-        reply::object(&self.call, 200, &shown)
+        reply::object(&self.request.call, 200, &shown)
     }
 
     async fn rotate(&self, id: &str) -> Result<JsValue, EdgeError> {
-        let wish = body::optional_json(&self.call, &self.content_type, MAX_BODY_BYTES).await?;
+        let wish = self.request.optional_json().await?;
         let overlap = overlap_ms(&wish)?;
         let secret = WebhookSecret::draw(&mut RuntimeRng)?.reveal();
         let args = json!([id, secret, overlap, self.repeat(&wish)?]);
         let rotated: WebhookWithSecret = self.ask("rotate", &args).await?;
-        reply::object(&self.call, 200, &rotated)
+        reply::object(&self.request.call, 200, &rotated)
     }
 
     async fn test(&self, id: &str) -> Result<JsValue, EdgeError> {
         let event = new_event_id(&mut RuntimeRng)?;
         let args = json!([id, event, self.repeat(b"")?]);
         let tested: Tested = self.ask("test", &args).await?;
-        reply::object(&self.call, 200, &tested)
+        reply::object(&self.request.call, 200, &tested)
     }
 
     async fn deliveries(&self, id: &str) -> Result<JsValue, EdgeError> {
         let listing = self.listing(Some(id))?;
         let args = json!([id, listing.before, listing.limit]);
         let rows: Vec<DeliveryRow> = self.ask("deliveries", &args).await?;
-        let page = listing.deliveries(&self.deployment.settings, rows);
-        reply::object(&self.call, 200, &page)
+        let page = listing.deliveries(&self.request.deployment.settings, rows);
+        reply::object(&self.request.call, 200, &page)
     }
 }

@@ -57,7 +57,12 @@ pub async fn until_in<T, F: Future<Output = Option<T>>>(
 
 /// Waits for `future`, but not for ever: past the deadline the test fails and says `what` it waited for.
 pub async fn within<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(DEADLINE, future)
+    within_bound(DEADLINE, what, future).await
+}
+
+/// The same with a bound of its own.
+pub async fn within_bound<F: Future>(bound: Duration, what: &str, future: F) -> F::Output {
+    tokio::time::timeout(bound, future)
         .await
-        .unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain: {what}"))
+        .unwrap_or_else(|_| panic!("waited {bound:?} in vain: {what}"))
 }

@@ -4,7 +4,7 @@ use e2e::edge::{Edge, Key};
 use e2e::jobs::{JOB_BOUND, create, end, id_of, until_state, upload, view};
 use e2e::service::Service;
 use e2e::speech::{form_of, long, plain, sample};
-use e2e::{until, until_in};
+use e2e::{until, until_in, within_bound};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -253,12 +253,13 @@ async fn events_tell_the_course_of_a_job_to_its_end() {
         .edge
         .get(&format!("/v1/jobs/{id}/events"))
         .key(&key)
-        .send()
-        .await
-        .expect(200);
-    assert_eq!(events.header("content-type"), Some("text/event-stream"));
+        .start()
+        .await;
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    // They end with the job.
+    let events = within_bound(JOB_BOUND, "the last event", events.text()).await;
     let events: Vec<Value> = events
-        .text()
+        .unwrap()
         .lines()
         .filter_map(|line| line.strip_prefix("data: "))
         .map(|data| serde_json::from_str(data).unwrap())
