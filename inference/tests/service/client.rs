@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// A guard against tests that hang; no test waits for it.
-pub(crate) const GUARD: Duration = Duration::from_mins(1);
+pub(crate) const GUARD: Duration = Duration::from_mins(3);
 
 pub(crate) const TRANSCRIPTIONS: &str = "/v1/audio/transcriptions";
 pub(crate) const TRANSLATIONS: &str = "/v1/audio/translations";
