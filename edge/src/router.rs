@@ -104,6 +104,8 @@ pub(crate) enum Route<'a> {
     Upload(&'a str),
     /// The caller's webhooks.
     Webhooks(WebhookRoute<'a>),
+    /// What our own pages ask for whoever is signed in.
+    Portal,
     /// What a host says of itself.
     Heartbeat,
     /// What a host says of transcripts.
@@ -127,6 +129,7 @@ static_strings! {
     USAGE = "usage";
     PREFLIGHT = "preflight";
     ADMIN = "admin";
+    PORTAL = "portal";
     HEARTBEAT = "heartbeat";
     TRANSCRIPT = "transcript";
     TRANSCRIPT_LIST = "transcripts";
@@ -182,6 +185,9 @@ impl<'a> Route<'a> {
         let below = |prefix: &str| path.strip_prefix(prefix).filter(|id| !id.is_empty());
         if let Some(id) = below("/v1/models/") {
             return Self::Model(id);
+        }
+        if path.starts_with("/portal/") {
+            return Self::Portal;
         }
         if let Some(token) = below("/t/") {
             return Self::Link(token);
@@ -286,6 +292,7 @@ impl<'a> Route<'a> {
             Self::Document => &DOCUMENT,
             Self::Reference => &REFERENCE,
             Self::Admin => &ADMIN,
+            Self::Portal => &PORTAL,
             Self::Heartbeat => &HEARTBEAT,
             Self::TranscriptList => &TRANSCRIPT_LIST,
             Self::Export => &EXPORT,

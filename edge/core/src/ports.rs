@@ -300,6 +300,8 @@ pub trait AccountObjects {
     /// Deletes an account's webhooks, their secrets, and what was and is to be delivered to them; how many rows that
     /// was.
     async fn purge_webhooks(&self, account: &str) -> Result<u64, PortError>;
+    /// Forgets an owner's sessions and invitations; how many rows that was.
+    async fn purge_portal(&self, owner: &str) -> Result<u64, PortError>;
 }
 
 /// Name of the directory of a plan's keys.
