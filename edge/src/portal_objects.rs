@@ -14,6 +14,7 @@ use crate::ports::Runtime;
 
 const PORT: (&str, &str) = ("portal", "PORTAL");
 
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn failed(cause: impl ToString) -> PortError {
     PortError {
         port: PORT.0,

@@ -130,7 +130,10 @@ impl<P: PortalPorts> Admin<'_, P> {
         let now = self.ports.now();
         let (settings, credential) = (self.settings, self.credential);
         let made = Invitation::of(settings, credential, body, idempotency_key, now, rng)?;
-        self.ports.invite(&made).await.map_err(EdgeError::PortalUnavailable)?;
+        self.ports
+            .invite(&made)
+            .await
+            .map_err(EdgeError::PortalUnavailable)?;
         Ok(made.told(origin))
     }
 }

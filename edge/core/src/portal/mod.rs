@@ -63,3 +63,6 @@ pub struct Portal<'a, P> {
     /// The request's id.
     pub request_id: &'a str,
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,6 +87,7 @@ pub(super) fn is_safe(url: &str) -> bool {
     is_https(origin) || is_loopback(origin)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn failed(cause: impl ToString) -> EdgeError {
     EdgeError::SignInFailed(cause.to_string())
 }
@@ -317,3 +318,6 @@ fn form(fields: &[(&str, &str)]) -> String {
         .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
     fields.collect::<Vec<_>>().join("&")
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,11 @@ impl PortalAuth {
 pub struct Hidden(String);
 
 impl Hidden {
+    /// Hides a secret.
+    pub fn of(secret: &str) -> Self {
+        Self(secret.to_owned())
+    }
+
     /// The secret itself.
     pub fn reveal(&self) -> &str {
         &self.0
