@@ -163,7 +163,9 @@ async fn answer_to(
             only(method, "POST")?;
             let wish = asked.json(call).await?;
             let key = glue::header(call, "idempotency-key");
-            let invited = admin.invite(&wish, &key, &asked.origin, &mut RuntimeRng).await?;
+            let invited = admin
+                .invite(&wish, &key, &asked.origin, &mut RuntimeRng)
+                .await?;
             reply::object(call, 201, &invited)
         }
         ["admin", "hosts"] => {
@@ -433,7 +435,7 @@ fn idempotency(call: &Call, body: &[u8]) -> Result<Option<Idempotency>, EdgeErro
     Idempotency::of(&glue::header(call, "idempotency-key"), body)
 }
 
-pub(crate) fn only(method: &str, allowed: &'static str) -> Result<(), EdgeError> {
+fn only(method: &str, allowed: &'static str) -> Result<(), EdgeError> {
     if method == allowed {
         Ok(())
     } else {

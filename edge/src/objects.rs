@@ -196,7 +196,9 @@ impl AccountObjects for Runtime<'_> {
 
     async fn purge_portal(&self, owner: &str) -> Result<u64, PortError> {
         let port = ("portal", "PORTAL");
-        let rows = self.ask(port, &portal_object(owner), "purge", &json!([])).await?;
+        let rows = self
+            .ask(port, &portal_object(owner), "purge", &json!([]))
+            .await?;
         rows.parse().map_err(|_| failed("portal", rows))
     }
 }

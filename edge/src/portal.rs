@@ -5,22 +5,69 @@ use std::rc::Rc;
 
 use edge_core::admin::{Idempotency, MAX_BODY_BYTES};
 use edge_core::error::EdgeError;
-use edge_core::portal::oidc::{
-    ATTEMPT_COOKIE, Discovery, Provider, discovery_url, id_token,
-};
+use edge_core::portal::oidc::{ATTEMPT_COOKIE, Discovery, Provider, discovery_url, id_token};
 use edge_core::portal::{
     COOKIE, Portal, PortalAuth, Ticket, clear_cookie, cookie_value, is_ours, set_cookie,
 };
 use edge_core::ports::Clock as _;
 use wasm_bindgen::JsValue;
 
-use crate::admin::{forget, only, usage_filter};
+use crate::admin::{forget, usage_filter};
 use crate::clock::RuntimeRng;
 use crate::deployment::Deployment;
 use crate::glue::{self, Call, UrlSearchParams};
 use crate::ports::Runtime;
 use crate::router::Parts;
 use crate::{body, reply};
+
+/// How their paths begin.
+pub(crate) const PREFIX: &str = "/portal/";
+
+/// Which of the routes below `/portal/`.
+#[derive(Clone, Copy)]
+pub(crate) enum PortalRoute<'a> {
+    Session,
+    SignIn,
+    Callback,
+    Plans,
+    Keys,
+    Key(&'a str),
+    Rotate(&'a str),
+    Usage(&'a str),
+}
+
+impl<'a> PortalRoute<'a> {
+    /// The route of the rest of a path.
+    pub(crate) fn of(rest: &'a str) -> Option<Self> {
+        Some(match rest {
+            "session" => Self::Session,
+            "sign-in" => Self::SignIn,
+            "callback" => Self::Callback,
+            "plans" => Self::Plans,
+            "keys" => Self::Keys,
+            _ => {
+                let rest = rest.strip_prefix("keys/")?;
+                match rest.split_once('/') {
+                    None => Self::Key(rest),
+                    Some((id, "rotate")) => Self::Rotate(id),
+                    Some((id, "usage")) => Self::Usage(id),
+                    Some(_) => return None,
+                }
+            }
+        })
+    }
+
+    /// The methods it has.
+    pub(crate) const fn methods(self) -> &'static str {
+        match self {
+            Self::Session => "GET, POST, DELETE",
+            Self::Keys => "GET, POST",
+            Self::Key(_) => "GET, DELETE",
+            Self::Rotate(_) => "POST",
+            Self::SignIn | Self::Callback | Self::Plans | Self::Usage(_) => "GET",
+        }
+    }
+}
 
 /// A request to the portal, kept while objects and others are waited for.
 struct Asked {
@@ -60,34 +107,35 @@ impl Asked {
             settings: &self.deployment.settings,
             request_id: &self.request_id,
         };
-        let path: Vec<&str> = self.path.split('/').skip(2).collect();
-        let method = self.method.as_str();
-        if let (["session"], "GET") = (path.as_slice(), method) {
+        let rest = self.path.strip_prefix(PREFIX).unwrap_or_default();
+        let route = PortalRoute::of(rest).ok_or(EdgeError::UnknownRoute)?;
+        if matches!(route, PortalRoute::Session) && self.is_read() {
             return self.state(&portal).await;
         }
         if self.deployment.settings.portal.auth == PortalAuth::Off {
             return Err(EdgeError::PortalSwitchedOff);
         }
-        if method != "GET" {
+        if !self.is_read() {
             let site = glue::header(&self.call, "sec-fetch-site");
             let from = glue::header(&self.call, "origin");
             if !is_ours(&site, &from, &self.origin) {
                 return Err(EdgeError::CrossSite);
             }
         }
-        match path.as_slice() {
-            ["session"] => self.sign_in_or_out(&portal).await,
-            ["sign-in"] => {
-                only(method, "GET")?;
-                self.depart(&portal).await
-            }
-            ["callback"] => {
-                only(method, "GET")?;
+        match route {
+            PortalRoute::Session if self.method == "POST" => self.sign_in(&portal).await,
+            PortalRoute::Session => self.sign_out(&portal).await,
+            PortalRoute::SignIn => self.depart(&portal).await,
+            PortalRoute::Callback => {
                 let page = self.arrive(&portal).await;
                 Ok(self.back(page))
             }
-            rest => self.at_desk(&portal, rest).await,
+            route => self.at_desk(&portal, route).await,
         }
+    }
+
+    fn is_read(&self) -> bool {
+        self.method == "GET"
     }
 
     fn ticket(&self) -> Option<Ticket> {
@@ -111,33 +159,31 @@ impl Asked {
         reply::object(&self.call, 200, &portal.state(session))
     }
 
-    async fn sign_in_or_out(&self, portal: &Portal<'_, Runtime<'_>>) -> Result<JsValue, EdgeError> {
-        match self.method.as_str() {
-            "POST" => {
-                let wish = self.json().await?;
-                let entered = portal.sign_in(&wish, &self.address(), &mut RuntimeRng).await;
-                let (ticket, session) = entered?;
-                let seconds = self.deployment.settings.portal.session_seconds;
-                let cookie = format!("set-cookie: {}", set_cookie(&ticket, seconds));
-                let state = portal.state(Some(session));
-                reply::object_with(&self.call, 201, &state, &cookie)
-            }
-            "DELETE" => {
-                if let Some(ticket) = self.ticket() {
-                    let all = self.query.get("all").as_deref() == Some("true");
-                    portal.sign_out(&ticket, all).await?;
-                }
-                let cookie = format!("set-cookie: {}", clear_cookie());
-                Ok(reply::empty_with(&self.call, 204, &cookie, ("", "")))
-            }
-            _ => Err(EdgeError::MethodNotAllowed("GET, POST, DELETE")),
-        }
+    async fn sign_in(&self, portal: &Portal<'_, Runtime<'_>>) -> Result<JsValue, EdgeError> {
+        let wish = self.json().await?;
+        let entered = portal
+            .sign_in(&wish, &self.address(), &mut RuntimeRng)
+            .await;
+        let (ticket, session) = entered?;
+        let seconds = self.deployment.settings.portal.session_seconds;
+        let cookie = format!("set-cookie: {}", set_cookie(&ticket, seconds));
+        reply::object_with(&self.call, 201, &portal.state(Some(session)), &cookie)
     }
 
+    async fn sign_out(&self, portal: &Portal<'_, Runtime<'_>>) -> Result<JsValue, EdgeError> {
+        if let Some(ticket) = self.ticket() {
+            let all = self.query.get("all").as_deref() == Some("true");
+            portal.sign_out(&ticket, all).await?;
+        }
+        let cookie = format!("set-cookie: {}", clear_cookie());
+        Ok(reply::empty_with(&self.call, 204, &cookie, ("", "")))
+    }
+
+    /// What is done for somebody who is signed in.
     async fn at_desk(
         &self,
         portal: &Portal<'_, Runtime<'_>>,
-        path: &[&str],
+        route: PortalRoute<'_>,
     ) -> Result<JsValue, EdgeError> {
         let ticket = self.ticket();
         let session = portal.session(ticket.as_ref()).await?;
@@ -146,36 +192,38 @@ impl Asked {
         let idempotency =
             |body: &[u8]| Idempotency::of(&glue::header(&self.call, "idempotency-key"), body);
         let rng = &mut RuntimeRng;
-        match (path, self.method.as_str()) {
-            (["plans"], "GET") => reply::object(&self.call, 200, &desk.plans().await?),
-            (["keys"], "GET") => reply::object(&self.call, 200, &desk.keys().await?),
-            (["keys"], "POST") => {
+        match route {
+            PortalRoute::Plans => reply::object(&self.call, 200, &desk.plans().await?),
+            PortalRoute::Keys if self.is_read() => {
+                reply::object(&self.call, 200, &desk.keys().await?)
+            }
+            PortalRoute::Keys => {
                 let wish = self.json().await?;
                 let made = desk.take(&wish, idempotency(&wish)?.as_ref(), rng).await?;
                 reply::object(&self.call, 201, &made)
             }
-            (["keys", id], "GET") => reply::object(&self.call, 200, &desk.one(id).await?),
-            (["keys", id], "DELETE") => {
+            PortalRoute::Key(id) if self.is_read() => {
+                reply::object(&self.call, 200, &desk.one(id).await?)
+            }
+            PortalRoute::Key(id) => {
                 let hashes = desk.revoke(id).await?;
                 forget(&self.deployment, Some(&hashes));
                 Ok(reply::empty(&self.call, 204))
             }
-            (["keys", id, "rotate"], "POST") => {
+            PortalRoute::Rotate(id) => {
                 let wish = self.json().await?;
                 let idempotency = idempotency(&wish)?;
                 let rotated = desk.rotate(id, &wish, idempotency.as_ref(), rng).await?;
                 forget(&self.deployment, None);
                 reply::object(&self.call, 200, &rotated)
             }
-            (["keys", id, "usage"], "GET") => {
+            PortalRoute::Usage(id) => {
                 let filter = usage_filter(&self.query);
                 reply::object(&self.call, 200, &desk.usage(id, &filter).await?)
             }
-            (["plans"] | ["keys", _, "usage"], _) => Err(EdgeError::MethodNotAllowed("GET")),
-            (["keys"], _) => Err(EdgeError::MethodNotAllowed("GET, POST")),
-            (["keys", _], _) => Err(EdgeError::MethodNotAllowed("GET, DELETE")),
-            (["keys", _, "rotate"], _) => Err(EdgeError::MethodNotAllowed("POST")),
-            _ => Err(EdgeError::UnknownRoute),
+            PortalRoute::Session | PortalRoute::SignIn | PortalRoute::Callback => {
+                Err(EdgeError::UnknownRoute)
+            }
         }
     }
 
@@ -184,13 +232,21 @@ impl Asked {
         let discovery = self.discovery(portal).await?;
         let back = self.query.get("return").unwrap_or_default();
         let now = portal.ports.now();
-        let departure = self.provider(&discovery).depart(&back, now, &mut RuntimeRng)?;
-        let extra = format!("location: {}\nset-cookie: {}", departure.url, departure.cookie);
+        let departure = self
+            .provider(&discovery)
+            .depart(&back, now, &mut RuntimeRng)?;
+        let extra = format!(
+            "location: {}\nset-cookie: {}",
+            departure.url, departure.cookie
+        );
         Ok(reply::empty_with(&self.call, 302, &extra, ("", "")))
     }
 
     /// The browser is back: the page of ours that was wanted, and the cookie that signs it in.
-    async fn arrive(&self, portal: &Portal<'_, Runtime<'_>>) -> Result<(String, String), EdgeError> {
+    async fn arrive(
+        &self,
+        portal: &Portal<'_, Runtime<'_>>,
+    ) -> Result<(String, String), EdgeError> {
         portal.count_attempt(&self.address()).await?;
         let discovery = self.discovery(portal).await?;
         let provider = self.provider(&discovery);
@@ -199,7 +255,9 @@ impl Asked {
         let now = portal.ports.now();
         let arrival = provider.arrive(cookie, &given("state"), &given("code"), now)?;
         let runtime = portal.ports;
-        let answer = runtime.fetch_text(&discovery.token_endpoint, Some(&arrival.body)).await?;
+        let answer = runtime
+            .fetch_text(&discovery.token_endpoint, Some(&arrival.body))
+            .await?;
         let keys = runtime.fetch_text(&discovery.jwks_uri, None).await?;
         let claims = runtime.verified(&id_token(&answer)?, &keys).await?;
         let guest = provider.guest(&claims, &arrival.nonce, portal.ports.now())?;
@@ -235,7 +293,10 @@ impl Asked {
     /// What the provider says of itself; a browser comes here seldom enough to ask each time.
     async fn discovery(&self, portal: &Portal<'_, Runtime<'_>>) -> Result<Discovery, EdgeError> {
         let issuer = &self.deployment.settings.portal.oidc()?.issuer;
-        let told = portal.ports.fetch_text(&discovery_url(issuer), None).await?;
+        let told = portal
+            .ports
+            .fetch_text(&discovery_url(issuer), None)
+            .await?;
         Discovery::read(issuer, &told)
     }
 }

@@ -34,7 +34,9 @@ fn found<T: serde::de::DeserializeOwned>(answer: &str) -> Result<Option<T>, Port
 impl PortalObjects for Runtime<'_> {
     async fn begin(&self, ticket: &Ticket, session: &Session) -> Result<(), PortError> {
         let args = json!([ticket.hash(), text(session)?, session.expires_at * 1000]);
-        self.ask(PORT, ticket.object(), "begin", &args).await.map(drop)
+        self.ask(PORT, ticket.object(), "begin", &args)
+            .await
+            .map(drop)
     }
 
     async fn session(&self, ticket: &Ticket) -> Result<Option<Session>, PortError> {
@@ -44,13 +46,21 @@ impl PortalObjects for Runtime<'_> {
 
     async fn end(&self, ticket: &Ticket, all: bool) -> Result<(), PortError> {
         let args = json!([ticket.hash(), all]);
-        self.ask(PORT, ticket.object(), "end", &args).await.map(drop)
+        self.ask(PORT, ticket.object(), "end", &args)
+            .await
+            .map(drop)
     }
 
     async fn invite(&self, invitation: &Invitation) -> Result<(), PortError> {
-        let Invitation { ticket, guest, until } = invitation;
+        let Invitation {
+            ticket,
+            guest,
+            until,
+        } = invitation;
         let args = json!([ticket.hash(), text(guest)?, until.0]);
-        self.ask(PORT, ticket.object(), "invite", &args).await.map(drop)
+        self.ask(PORT, ticket.object(), "invite", &args)
+            .await
+            .map(drop)
     }
 
     async fn redeem(&self, ticket: &Ticket) -> Result<Option<Guest>, PortError> {
@@ -67,7 +77,8 @@ impl PortalObjects for Runtime<'_> {
 impl Challenges for Runtime<'_> {
     async fn verify(&self, url: &str, json: &str) -> Result<String, PortError> {
         let told = JsFuture::from(glue::post_json(self.call, url, json)).await;
-        told.map(|text| String::from(&text)).map_err(|error| failed(thrown(&error)))
+        told.map(|text| String::from(&text))
+            .map_err(|error| failed(thrown(&error)))
     }
 }
 
@@ -81,7 +92,11 @@ async fn came(promise: js_sys::Promise<JsString>) -> Result<String, EdgeError> {
 
 impl Runtime<'_> {
     /// A text from an OpenID provider, by GET or, with a form, by POST.
-    pub(crate) async fn fetch_text(&self, url: &str, form: Option<&str>) -> Result<String, EdgeError> {
+    pub(crate) async fn fetch_text(
+        &self,
+        url: &str,
+        form: Option<&str>,
+    ) -> Result<String, EdgeError> {
         came(glue::fetch_text(self.call, url, form)).await
     }
 

@@ -4,6 +4,7 @@ use edge_core::jobs::prefers_async;
 use edge_core::scope::Scope;
 
 use crate::glue::{self, Call, static_strings};
+use crate::portal::{self, PortalRoute};
 use crate::transcripts::Said;
 use crate::webhooks::WebhookRoute;
 use inference_api::keeping;
@@ -105,7 +106,7 @@ pub(crate) enum Route<'a> {
     /// The caller's webhooks.
     Webhooks(WebhookRoute<'a>),
     /// What our own pages ask for whoever is signed in.
-    Portal,
+    Portal(PortalRoute<'a>),
     /// What a host says of itself.
     Heartbeat,
     /// What a host says of transcripts.
@@ -186,8 +187,8 @@ impl<'a> Route<'a> {
         if let Some(id) = below("/v1/models/") {
             return Self::Model(id);
         }
-        if path.starts_with("/portal/") {
-            return Self::Portal;
+        if let Some(rest) = path.strip_prefix(portal::PREFIX) {
+            return PortalRoute::of(rest).map_or(Self::Unknown, Self::Portal);
         }
         if let Some(token) = below("/t/") {
             return Self::Link(token);
@@ -246,6 +247,7 @@ impl<'a> Route<'a> {
             | Self::Heartbeat
             | Self::Transcripts(_) => "POST",
             Self::Jobs => "GET, POST",
+            Self::Portal(of) => of.methods(),
             Self::Job(_) | Self::Transcript(_) => "GET, DELETE",
             Self::Share(_) => "POST, DELETE",
             Self::Upload(_) => "GET, PUT, DELETE",
@@ -292,7 +294,7 @@ impl<'a> Route<'a> {
             Self::Document => &DOCUMENT,
             Self::Reference => &REFERENCE,
             Self::Admin => &ADMIN,
-            Self::Portal => &PORTAL,
+            Self::Portal(_) => &PORTAL,
             Self::Heartbeat => &HEARTBEAT,
             Self::TranscriptList => &TRANSCRIPT_LIST,
             Self::Export => &EXPORT,
