@@ -202,6 +202,7 @@ impl Memory {
             Some((state, limiter)) => Changed::Done(KeyView {
                 credits_left: limiter.credits_left(Clock::now(self)),
                 under_way: limiter.leases().under_way(Clock::now(self)),
+                limits_now: limiter.limits_now(Clock::now(self)),
                 state: state.clone(),
             }),
         }

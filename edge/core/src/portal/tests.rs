@@ -251,6 +251,9 @@ fn an_owner_takes_one_key_a_plan_and_sees_his_own_alone() {
         [&id]
     );
 
+    let stands = &keys[0].limits_now[0];
+    assert_eq!((stands.limit, stands.remaining), (5, 5));
+
     // Another's is not there, whatever is asked of it.
     let other = portal.desk(&bob, "");
     let absent = EdgeError::NotFound("key");
