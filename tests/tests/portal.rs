@@ -2,6 +2,7 @@
 
 use e2e::edge::Edge;
 use e2e::http::{Answer, Call};
+use e2e::provider::{CLIENT_SECRET, Provider};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -350,4 +351,153 @@ async fn a_cookie_that_is_none_is_nobodys() {
             .await
             .expect_error(401, "no_session");
     }
+}
+
+/// The value of a cookie that an answer sets, with its name.
+fn set_by(answer: &Answer) -> String {
+    let set = answer.header("set-cookie").expect("no cookie is set");
+    set.split(';').next().unwrap().to_owned()
+}
+
+/// The path and query of an address of this edge.
+fn path_of<'a>(edge: &Edge, address: &'a str) -> &'a str {
+    let path = address.strip_prefix(edge.url());
+    path.unwrap_or_else(|| panic!("{address} is none of ours"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_provider_knows_is_let_in_by_his_own_way_back_alone() {
+    let mut provider = Provider::start().await;
+    let issuer = provider.issuer.clone();
+    let edge = edge(
+        "oidc",
+        &[
+            ("OIDC_ISSUER", &issuer),
+            ("OIDC_CLIENT_ID", "edge"),
+            ("OIDC_CLIENT_SECRET", CLIENT_SECRET),
+        ],
+    )
+    .await;
+    edge.keep_secret(CLIENT_SECRET);
+    provider
+        .redirects_to(&format!("{}/portal/callback", edge.url()))
+        .await;
+    provider.next("ann").await;
+
+    let leaves = Browser::new(&edge)
+        .get("/portal/sign-in?return=/jobs")
+        .await
+        .expect(302);
+    let (away, attempt) = (leaves.header("location").unwrap(), set_by(&leaves));
+    let back = provider.way_through(away).await;
+    let back = path_of(&edge, &back).to_owned();
+
+    // Another browser with this way back, and this browser with another's: neither is let in.
+    let nobody = Browser::new(&edge).get(&back).await.expect(302);
+    assert_eq!(
+        nobody.header("location"),
+        Some("/keys#sign-in-failed=invalid_sign_in")
+    );
+    let other = Browser::new(&edge).get("/portal/sign-in").await.expect(302);
+    let other = Browser {
+        edge: &edge,
+        cookie: set_by(&other),
+    };
+    let refused = other.get(&back).await.expect(302);
+    assert_eq!(
+        refused.header("location"),
+        Some("/keys#sign-in-failed=invalid_sign_in")
+    );
+    assert_eq!(refused.header("set-cookie"), None);
+
+    let mut ann = Browser {
+        edge: &edge,
+        cookie: attempt,
+    };
+    let arrived = ann.get(&back).await.expect(302);
+    assert_eq!(arrived.header("location"), Some("/jobs"));
+    let way_back = ann.cookie.clone();
+    ann.keep(&arrived);
+    let session = ann.session().await;
+    assert_eq!(
+        (&session["owner"], &session["name"]),
+        (&json!("oidc|ann"), &json!("The one called ann"))
+    );
+    let (key, _) = ann.take("free").await;
+    assert_eq!(status_of(&edge, &key).await, 200);
+
+    // A code is good once.
+    let again = Browser {
+        edge: &edge,
+        cookie: way_back,
+    };
+    let again = again.get(&back).await.expect(302);
+    assert_eq!(
+        again.header("location"),
+        Some("/keys#sign-in-failed=sign_in_failed")
+    );
+    // Nobody signs in by a name here.
+    let by_name = Browser::new(&edge)
+        .post("/portal/session", &json!({"name": "ann"}))
+        .await;
+    by_name.expect_error(403, "portal_switched_off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_away_or_knows_another_secret_lets_nobody_in() {
+    let mut provider = Provider::start().await;
+    let issuer = provider.issuer.clone();
+    let edge = edge(
+        "oidc",
+        &[
+            ("OIDC_ISSUER", &issuer),
+            ("OIDC_CLIENT_ID", "edge"),
+            ("OIDC_CLIENT_SECRET", "not the one that it knows"),
+        ],
+    )
+    .await;
+    provider
+        .redirects_to(&format!("{}/portal/callback", edge.url()))
+        .await;
+    provider.next("ann").await;
+    let leaves = Browser::new(&edge).get("/portal/sign-in").await.expect(302);
+    let back = provider
+        .way_through(leaves.header("location").unwrap())
+        .await;
+    let browser = Browser {
+        edge: &edge,
+        cookie: set_by(&leaves),
+    };
+    let refused = browser.get(path_of(&edge, &back)).await.expect(302);
+    assert_eq!(
+        refused.header("location"),
+        Some("/keys#sign-in-failed=sign_in_failed")
+    );
+    drop(provider);
+    let away = Browser::new(&edge).get("/portal/sign-in").await;
+    away.expect_error(502, "sign_in_failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_sessions_object_is_away_nobody_is_told_anything_wrong() {
+    let edge = Edge::builder()
+        .setting("PORTAL_AUTH", "open")
+        .watch_bindings()
+        .start()
+        .await;
+    let browser = Browser::sign_in(&edge, &json!({"name": "Ann"})).await;
+    edge.take_away(&["PORTAL"]).await;
+    for path in ["/portal/session", "/portal/keys"] {
+        let answer = browser
+            .get(path)
+            .await
+            .expect_error(503, "portal_unavailable");
+        assert!(answer.number("retry-after") >= 1);
+    }
+    let another = Browser::new(&edge)
+        .post("/portal/session", &json!({"name": "Bob"}))
+        .await;
+    another.expect_error(503, "portal_unavailable");
+    edge.take_away(&[]).await;
+    assert_eq!(browser.session().await["name"], "Ann");
 }
