@@ -45,6 +45,7 @@ const mf = new Miniflare(
         LIMITER: { className: "Limiter", useSQLite: true },
         ...(script.directory && {
           DIRECTORY: { className: "Directory", useSQLite: true },
+          PORTAL: { className: "Portal", useSQLite: true },
           WEBHOOKS: { className: "Webhooks", useSQLite: true },
         }),
         ...(script.stores && { JOBS: { className: "Jobs", useSQLite: true } }),

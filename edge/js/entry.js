@@ -7,6 +7,7 @@ import { exported } from "./export.js";
 import { forward } from "./forward.js";
 import { findHost, keepListed, LOAD } from "./hosts.js";
 import { bury, consume } from "./job_queue.js";
+import { fetchText, postJson, verified } from "./oidc.js";
 import { connect } from "./realtime.js";
 import { endOf, settle } from "./settle.js";
 import { endsOf } from "./ends.js";
@@ -16,6 +17,7 @@ export { Directory } from "./directory.js";
 export { Fleet } from "./fleet.js";
 export { Jobs } from "./jobs.js";
 export { Limiter } from "./limiter.js";
+export { Portal } from "./portal.js";
 export { Webhooks } from "./webhooks.js";
 
 const INTERNAL =
@@ -101,6 +103,18 @@ class Call {
 
   storeForm(account, id, items, once) {
     return storeForm(this, account, id, items, once);
+  }
+
+  fetchText(url, form) {
+    return fetchText(url, form);
+  }
+
+  postJson(url, json) {
+    return postJson(url, json);
+  }
+
+  verifiedToken(token, keys) {
+    return verified(token, keys);
   }
 
   jobEvents(account, id, view) {

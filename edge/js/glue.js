@@ -191,6 +191,21 @@ export function jobEvents(call, account, id, view) {
   return respond(call, 200, call.jobEvents(account, id, view), "text/event-stream", "cache-control: no-store", "", "");
 }
 
+/** Asks an OpenID provider (oidc.js): by GET, or with a form. */
+export function fetchText(call, url, form) {
+  return call.fetchText(url, form);
+}
+
+/** Asks somebody by a question in JSON (oidc.js). */
+export function postJson(call, url, json) {
+  return call.postJson(url, json);
+}
+
+/** The claims of a token that one of these keys verifies (oidc.js). */
+export function verifiedToken(call, token, keys) {
+  return call.verifiedToken(token, keys);
+}
+
 function setLimits(call, headers) {
   if (call.packed.length > 1) {
     // Code, wait, name and unit of the limit come before the values.

@@ -34,6 +34,7 @@ pub(crate) fn handle(call: &Call, deployment: &Rc<Deployment>, parts: &Parts<'_>
         authorization: parts.authorization.to_owned(),
         content_type: parts.content_type.to_owned(),
         request_id: parts.request_id.to_owned(),
+        origin: deployment.settings.origin(parts.origin).to_owned(),
     };
     reply::promise(call, async move {
         answer_to(&asking, &deployment, &asked).await
@@ -48,7 +49,7 @@ pub(crate) fn own_usage(
     query: &str,
 ) -> JsValue {
     let (asking, deployment) = (call.clone(), Rc::clone(deployment));
-    let (id, filter) = (id.to_owned(), usage_filter(&Query::read(query)));
+    let (id, filter) = (id.to_owned(), usage_filter(&Query::new(query)));
     reply::promise(call, async move {
         let admin = Admin {
             ports: &Runtime { call: &asking },
@@ -68,6 +69,8 @@ struct Asked {
     authorization: String,
     content_type: String,
     request_id: String,
+    /// Under which browsers reach this edge.
+    origin: String,
 }
 
 impl Asked {
@@ -81,17 +84,7 @@ impl Asked {
 }
 
 /// A query string's parameters. An empty one is there, and wrong where nothing may be empty.
-struct Query(UrlSearchParams);
-
-impl Query {
-    fn read(query: &str) -> Self {
-        Self(UrlSearchParams::new(query))
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        self.0.get(name)
-    }
-}
+type Query = UrlSearchParams;
 
 async fn answer_to(
     call: &Call,
@@ -117,7 +110,7 @@ async fn answer_to(
             Err(EdgeError::InsufficientAdminScope(scope))
         }
     };
-    let query = Query::read(&asked.query);
+    let query = Query::new(&asked.query);
     let path: Vec<&str> = asked.path.split('/').skip(1).collect();
     let method = asked.method.as_str();
     match path.as_slice() {
@@ -164,6 +157,16 @@ async fn answer_to(
                 ([_, "retry"], _) => Err(EdgeError::MethodNotAllowed("POST")),
                 _ => Err(EdgeError::UnknownRoute),
             }
+        }
+        ["admin", "portal-sessions"] => {
+            may(AdminScope::Portal)?;
+            only(method, "POST")?;
+            let wish = asked.json(call).await?;
+            let key = glue::header(call, "idempotency-key");
+            let invited = admin
+                .invite(&wish, &key, &asked.origin, &mut RuntimeRng)
+                .await?;
+            reply::object(call, 201, &invited)
         }
         ["admin", "hosts"] => {
             may(AdminScope::Hosts)?;
@@ -336,7 +339,7 @@ async fn owners(
 }
 
 /// What this isolate remembers of keys is read anew: of these, or of all. Others do so within a minute.
-fn forget(deployment: &Deployment, hashes: Option<&[KeyHash]>) {
+pub(crate) fn forget(deployment: &Deployment, hashes: Option<&[KeyHash]>) {
     let mut keys = deployment.keys.borrow_mut();
     match hashes {
         Some(hashes) => hashes.iter().for_each(|hash| keys.forget(hash)),
@@ -396,7 +399,7 @@ fn key_filter(query: &Query) -> KeyFilter {
     }
 }
 
-fn usage_filter(query: &Query) -> UsageFilter {
+pub(crate) fn usage_filter(query: &Query) -> UsageFilter {
     UsageFilter {
         owner: query.get("owner"),
         plan: query.get("plan"),

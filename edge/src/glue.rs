@@ -105,6 +105,12 @@ extern "C" {
     pub fn store_form(call: &Call, account: &str, id: &str, items: &str, once: &str) -> JsValue;
     #[wasm_bindgen(js_name = jobEvents)]
     pub fn job_events(call: &Call, account: &str, id: &str, view: &str) -> JsValue;
+    #[wasm_bindgen(js_name = fetchText)]
+    pub fn fetch_text(call: &Call, url: &str, form: Option<&str>) -> Promise<JsString>;
+    #[wasm_bindgen(js_name = postJson)]
+    pub fn post_json(call: &Call, url: &str, json: &str) -> Promise<JsString>;
+    #[wasm_bindgen(js_name = verifiedToken)]
+    pub fn verified_token(call: &Call, token: &str, keys: &str) -> Promise<JsString>;
     pub fn relay(call: &Call) -> JsValue;
     pub fn upgrade(call: &Call) -> JsValue;
     #[wasm_bindgen(js_name = readBody)]

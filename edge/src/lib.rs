@@ -29,6 +29,8 @@ mod models;
 mod object_store;
 mod objects;
 pub mod pending_store;
+mod portal;
+mod portal_objects;
 mod ports;
 mod reply;
 mod router;

@@ -6,6 +6,7 @@ use edge_core::change::{Actor, AuditEvent, Change};
 use edge_core::key_record::KeyRecord;
 use edge_core::key_state::KeyState;
 use edge_core::limit::Limit;
+use edge_core::portal::portal_object;
 use edge_core::ports::{
     AccountObjects, Changed, Claim, Directories, Entered, KeyObjects, PortError, UnixMs,
     owner_directory,
@@ -191,5 +192,13 @@ impl Directories for Runtime<'_> {
 impl AccountObjects for Runtime<'_> {
     async fn purge_webhooks(&self, account: &str) -> Result<u64, PortError> {
         self.webhooks(account, "purge", &json!([])).await
+    }
+
+    async fn purge_portal(&self, owner: &str) -> Result<u64, PortError> {
+        let port = ("portal", "PORTAL");
+        let rows = self
+            .ask(port, &portal_object(owner), "purge", &json!([]))
+            .await?;
+        rows.parse().map_err(|_| failed("portal", rows))
     }
 }

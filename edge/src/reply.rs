@@ -91,6 +91,17 @@ pub(crate) fn object(
     Ok(json(call, status, &text))
 }
 
+/// The same with headers, a line each.
+pub(crate) fn object_with(
+    call: &Call,
+    status: u16,
+    body: &impl Serialize,
+    extra: &str,
+) -> Result<JsValue, EdgeError> {
+    let text = serde_json::to_string(body).map_err(|e| EdgeError::Internal(e.to_string()))?;
+    Ok(json_with(call, status, &text, extra))
+}
+
 /// A text of this type; `extra`: headers, a line each.
 pub(crate) fn text(call: &Call, content_type: &str, body: &str, extra: &str) -> JsValue {
     let (body, kind) = (JsString::from(body), JsString::from(content_type));
@@ -119,6 +130,16 @@ pub(crate) fn found(call: &Call, found: &Found) -> JsValue {
 /// A status and nothing else.
 pub(crate) fn empty(call: &Call, status: u16) -> JsValue {
     NONE.with(|none| glue::respond(call, status, none, none, "", "", ""))
+}
+
+/// The same with headers, a line each. `code` and `cause`: of what was refused, for the log.
+pub(crate) fn empty_with(
+    call: &Call,
+    status: u16,
+    extra: &str,
+    (code, cause): (&str, &str),
+) -> JsValue {
+    NONE.with(|none| glue::respond(call, status, none, none, extra, code, cause))
 }
 
 /// The answer to a browser that asks before a request (Fetch, 3.2.2): it has no key, so it cannot be told

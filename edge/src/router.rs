@@ -4,6 +4,7 @@ use edge_core::jobs::prefers_async;
 use edge_core::scope::Scope;
 
 use crate::glue::{self, Call, static_strings};
+use crate::portal::{self, PortalRoute};
 use crate::transcripts::Said;
 use crate::webhooks::WebhookRoute;
 use inference_api::keeping;
@@ -104,6 +105,8 @@ pub(crate) enum Route<'a> {
     Upload(&'a str),
     /// The caller's webhooks.
     Webhooks(WebhookRoute<'a>),
+    /// What our own pages ask for whoever is signed in.
+    Portal(PortalRoute<'a>),
     /// What a host says of itself.
     Heartbeat,
     /// What a host says of transcripts.
@@ -127,6 +130,7 @@ static_strings! {
     USAGE = "usage";
     PREFLIGHT = "preflight";
     ADMIN = "admin";
+    PORTAL = "portal";
     HEARTBEAT = "heartbeat";
     TRANSCRIPT = "transcript";
     TRANSCRIPT_LIST = "transcripts";
@@ -182,6 +186,9 @@ impl<'a> Route<'a> {
         let below = |prefix: &str| path.strip_prefix(prefix).filter(|id| !id.is_empty());
         if let Some(id) = below("/v1/models/") {
             return Self::Model(id);
+        }
+        if let Some(rest) = path.strip_prefix(portal::PREFIX) {
+            return PortalRoute::of(rest).map_or(Self::Unknown, Self::Portal);
         }
         if let Some(token) = below("/t/") {
             return Self::Link(token);
@@ -240,6 +247,7 @@ impl<'a> Route<'a> {
             | Self::Heartbeat
             | Self::Transcripts(_) => "POST",
             Self::Jobs => "GET, POST",
+            Self::Portal(of) => of.methods(),
             Self::Job(_) | Self::Transcript(_) => "GET, DELETE",
             Self::Share(_) => "POST, DELETE",
             Self::Upload(_) => "GET, PUT, DELETE",
@@ -286,6 +294,7 @@ impl<'a> Route<'a> {
             Self::Document => &DOCUMENT,
             Self::Reference => &REFERENCE,
             Self::Admin => &ADMIN,
+            Self::Portal(_) => &PORTAL,
             Self::Heartbeat => &HEARTBEAT,
             Self::TranscriptList => &TRANSCRIPT_LIST,
             Self::Export => &EXPORT,

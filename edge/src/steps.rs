@@ -24,7 +24,9 @@ use crate::judging::{check_upload, judge, scope_of, wish};
 use crate::known_keys::{find, keep_plan, known_key, known_plan, presented, read_record};
 use crate::limiter_client::Word;
 use crate::router::{Parts, Route};
-use crate::{admin, forward, hosts, jobs, limiter_client, models, reply, transcripts, webhooks};
+use crate::{
+    admin, forward, hosts, jobs, limiter_client, models, portal, reply, transcripts, webhooks,
+};
 
 /// How much longer than the longest request its lease lasts, in milliseconds.
 const LEASE_MARGIN_MS: u32 = 30_000;
@@ -74,6 +76,7 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
             Route::Document => Ok(Next::Done(reply::document(call))),
             Route::Reference => Ok(Next::Done(reply::reference(call))),
             Route::Admin => Ok(Next::Done(admin::handle(call, &deployment, &parts))),
+            Route::Portal(_) => Ok(Next::Done(portal::handle(call, &deployment, &parts))),
             Route::Heartbeat => Ok(Next::Done(hosts::heartbeat(call, &deployment))),
             Route::Transcripts(said) => {
                 Ok(Next::Done(transcripts::of_host(call, &deployment, said)))

@@ -13,6 +13,7 @@ pub mod host;
 pub mod http;
 pub mod jobs;
 pub mod process;
+pub mod provider;
 pub mod realtime;
 pub mod receiver;
 pub mod relay;

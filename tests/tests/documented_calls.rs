@@ -1,8 +1,8 @@
 //! docs/api.md is true: every line of it that begins with `curl` is run by bash, in order, against a real edge and the
 //! real service, in a folder with a recording `talk.flac`.
 //!
-//! `$URL` is the edge, `$KEY` a key with every scope, `$HOOK` a receiver of webhooks. All else is what answers gave
-//! before: `$ID` the header `x-transcript-id`, `$TOKEN` the end of a `url`, `$UPLOAD`, `$JOB` and `$WEBHOOK` the `id` of
+//! `$URL` is the edge, `$KEY` a key with every scope, `$ROOT_KEY` a root key, `$HOOK` a receiver of webhooks. All else is what answers gave
+//! before: `$ID` the header `x-transcript-id`, `$TOKEN` the end of a `url`, `$UPLOAD`, `$JOB`, `$KEY_ID` and `$WEBHOOK` the `id` of
 //! one, `$TRANSCRIPT` a `transcript_id`.
 
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use e2e::receiver::Receiver;
 use e2e::service::Service;
 use e2e::speech::sample;
 use e2e::{environment, within};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -40,15 +41,20 @@ async fn every_call_of_the_page_works_as_it_stands_there() {
     let service = Service::start().await;
     let mut receiver = Receiver::start().await;
     let edge = Edge::builder().service(&service);
-    let edge = edge.setting("FETCH_URLS", "development").start().await;
+    let edge = edge.setting("FETCH_URLS", "development");
+    let edge = edge.setting("PORTAL_AUTH", "open").start().await;
     let limits = json!([{"name": "requests", "kind": "quota", "limit": 1_000, "period": "month"}]);
     let key = json!({"name": "page", "owner": "acme", "limits": limits});
     let key = edge.create_key(&key).await;
+    let plan = json!({"limits": limits, "self_service": true});
+    let plan = edge.admin(Method::PUT, "/admin/plans/starter").json(&plan);
+    plan.send().await.expect(200);
     let folder = tempfile::tempdir().unwrap();
     fs::copy(sample().0, folder.path().join("talk.flac")).unwrap();
     let mut given = BTreeMap::from([
         ("URL", edge.url().to_owned()),
         ("KEY", key.text),
+        ("ROOT_KEY", edge.root_key().to_owned()),
         ("HOOK", receiver.url("/204")),
     ]);
     let page = fs::read_to_string(environment::repository().join(PAGE)).unwrap();
@@ -69,7 +75,7 @@ async fn every_call_of_the_page_works_as_it_stands_there() {
         if let Some((_, token)) = body["url"].as_str().and_then(|url| url.rsplit_once("/t/")) {
             given.insert("TOKEN", token.to_owned());
         }
-        for (name, prefix) in [("UPLOAD", "up_"), ("JOB", "job_")] {
+        for (name, prefix) in [("UPLOAD", "up_"), ("JOB", "job_"), ("KEY_ID", "key_")] {
             if let Some(id) = body["id"].as_str().filter(|id| id.starts_with(prefix)) {
                 given.insert(name, id.to_owned());
             }
@@ -89,7 +95,7 @@ async fn every_call_of_the_page_works_as_it_stands_there() {
             assert_eq!(body["data"][0]["id"], given["ID"], "{line}");
         }
     }
-    assert!(count >= 28, "only {count} lines");
+    assert!(count >= 39, "only {count} lines");
     for file in ["transcripts.ndjson", "talk.vtt"] {
         let written = fs::read_to_string(folder.path().join(file)).unwrap();
         assert!(written.contains("morning"), "{file}: {written}");

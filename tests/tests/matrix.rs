@@ -54,6 +54,7 @@ fn routes() -> Vec<Route> {
     let mut routes = callers_routes();
     routes.extend(routes_of_webhooks());
     routes.extend(routes_of_jobs());
+    routes.extend(routes_of_the_portal());
     routes.extend(routes_of_keys());
     routes.extend(routes_of_the_rest());
     routes
@@ -168,6 +169,58 @@ fn routes_of_jobs() -> Vec<Route> {
             "/admin/jobs/job_00000000000000000000/retry",
             Need::Root("admin:jobs"),
             vec![missing(Method::POST, Value::Null)],
+        ),
+    ]
+}
+
+/// Where nobody is signed in, and no key stands for that; tests/portal.rs has people who are.
+fn routes_of_the_portal() -> Vec<Route> {
+    use Need::Nothing;
+    let no_session = |method: Method| (method, Value::Null, Err((401, "no_session")));
+    // None of these callers is a page of ours.
+    let foreign = |method: Method| (method, json!({}), Err((403, "cross_site_request")));
+    let (one, of_one) = (
+        "/portal/keys/key_00000000000000000000",
+        "/portal/keys/key_00000000000000000000/usage",
+    );
+    vec![
+        Route(
+            "/portal/session",
+            Nothing,
+            vec![get(), foreign(Method::POST), foreign(Method::DELETE)],
+        ),
+        Route(
+            "/portal/sign-in",
+            Nothing,
+            vec![(Method::GET, Value::Null, Err((403, "portal_switched_off")))],
+        ),
+        // To the page that says why not.
+        Route(
+            "/portal/callback",
+            Nothing,
+            vec![(Method::GET, Value::Null, Ok(302))],
+        ),
+        Route("/portal/plans", Nothing, vec![no_session(Method::GET)]),
+        Route(
+            "/portal/keys",
+            Nothing,
+            vec![no_session(Method::GET), foreign(Method::POST)],
+        ),
+        Route(
+            one,
+            Nothing,
+            vec![no_session(Method::GET), foreign(Method::DELETE)],
+        ),
+        Route(
+            "/portal/keys/key_00000000000000000000/rotate",
+            Nothing,
+            vec![foreign(Method::POST)],
+        ),
+        Route(of_one, Nothing, vec![no_session(Method::GET)]),
+        Route(
+            "/admin/portal-sessions",
+            Need::Root("admin:portal"),
+            vec![(Method::POST, json!({"owner": "acme"}), Ok(201))],
         ),
     ]
 }
@@ -361,7 +414,7 @@ impl Caller {
     }
 }
 
-const SCOPES: [&str; 8] = [
+const SCOPES: [&str; 9] = [
     "admin:keys",
     "admin:plans",
     "admin:owners",
@@ -369,6 +422,7 @@ const SCOPES: [&str; 8] = [
     "admin:audit",
     "admin:hosts",
     "admin:jobs",
+    "admin:portal",
     "admin:verify",
 ];
 
@@ -507,7 +561,8 @@ fn the_matrix_has_every_route_of_the_api_and_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_answers_every_caller_as_the_matrix_says() {
     let host = Upstream::start().await.answer_all("words");
-    let edge = Edge::builder().upstream(host.url()).start().await;
+    let edge = Edge::builder().upstream(host.url());
+    let edge = edge.setting("PORTAL_AUTH", "open").start().await;
     let plan =
         json!({"limits": [{"name": "hour", "kind": "rate", "limit": 1, "window_seconds": 3600}]});
     edge.put_plan("busy", &plan).await;

@@ -11,6 +11,7 @@ use inference_api::signature::Secret;
 use crate::api_key::{KeyEnv, KeyFormat, KeyHash};
 use crate::heartbeat::Registration;
 use crate::limit::{Limit, check_all};
+use crate::portal::PortalSettings;
 
 /// Where settings come from: the Worker's variables and secrets.
 pub trait Lookup {
@@ -21,7 +22,7 @@ pub trait Lookup {
 }
 
 /// Every setting there is, with its default (`None`: it must be set). docs/operations.md explains each.
-pub const SETTINGS: [(&str, Option<&str>); 25] = [
+pub const SETTINGS: [(&str, Option<&str>); 35] = [
     ("INFERENCE_URLS", None),
     ("EDGE_SIGNING_SECRETS", None),
     ("ROOT_KEY_SHA256", None),
@@ -53,6 +54,19 @@ pub const SETTINGS: [(&str, Option<&str>); 25] = [
         Some("5,30,120,600,1800,3600,7200,14400,28800,28800"),
     ),
     ("WEBHOOK_TIMEOUT_SECONDS", Some("15")),
+    ("PORTAL_AUTH", Some("off")),
+    ("PORTAL_SESSION_SECONDS", Some("43200")),
+    ("PORTAL_SIGN_INS_PER_HOUR", Some("20")),
+    ("TURNSTILE_SITE_KEY", Some("")),
+    ("TURNSTILE_SECRET", Some("")),
+    (
+        "TURNSTILE_URL",
+        Some("https://challenges.cloudflare.com/turnstile/v0/siteverify"),
+    ),
+    ("OIDC_ISSUER", Some("")),
+    ("OIDC_CLIENT_ID", Some("")),
+    ("OIDC_CLIENT_SECRET", Some("")),
+    ("OIDC_SCOPES", Some("openid profile email")),
 ];
 
 /// Largest upload that any deployment can allow: 100 MiB, the platform's own bound.
@@ -122,6 +136,8 @@ pub struct Settings {
     pub webhook_retries: Vec<u32>,
     /// How long a webhook's receiver may take to answer, in seconds.
     pub webhook_timeout_seconds: u32,
+    /// How people sign in who get keys by themselves.
+    pub portal: PortalSettings,
 }
 
 /// What is wrong with the settings. It never holds a value, which may be a secret.
@@ -188,6 +204,7 @@ impl Settings {
             resolver_url: resolver(&text(lookup, "RESOLVER_URL")?)?,
             webhook_retries: pauses(&text(lookup, "WEBHOOK_RETRY_SECONDS")?)?,
             webhook_timeout_seconds: number(lookup, "WEBHOOK_TIMEOUT_SECONDS", 60)?,
+            portal: PortalSettings::read(lookup)?,
             public_url: origin(&text(lookup, "PUBLIC_URL")?)?,
             cors,
             inference_urls: origins(&text(lookup, "INFERENCE_URLS")?, registration)?,
@@ -234,14 +251,14 @@ impl Settings {
     }
 }
 
-fn wrong<T>(name: &str, problem: &str) -> Result<T, ConfigError> {
+pub(crate) fn wrong<T>(name: &str, problem: &str) -> Result<T, ConfigError> {
     Err(ConfigError {
         name: name.to_owned(),
         problem: problem.to_owned(),
     })
 }
 
-fn text(lookup: &impl Lookup, name: &str) -> Result<String, ConfigError> {
+pub(crate) fn text(lookup: &impl Lookup, name: &str) -> Result<String, ConfigError> {
     let default = SETTINGS
         .iter()
         .find(|(known, _)| *known == name)
@@ -253,7 +270,11 @@ fn text(lookup: &impl Lookup, name: &str) -> Result<String, ConfigError> {
     }
 }
 
-fn number<T: TryFrom<u64>>(lookup: &impl Lookup, name: &str, most: u64) -> Result<T, ConfigError> {
+pub(crate) fn number<T: TryFrom<u64>>(
+    lookup: &impl Lookup,
+    name: &str,
+    most: u64,
+) -> Result<T, ConfigError> {
     text(lookup, name)?
         .trim()
         .parse::<u64>()

@@ -29,6 +29,24 @@ pub enum EdgeError {
     ForbiddenAddress,
     /// Nothing that a caller names by its address is asked for anything here.
     UrlsSwitchedOff,
+    /// People get no keys by themselves here, or sign in another way.
+    PortalSwitchedOff,
+    /// Nobody is signed in.
+    NoSession,
+    /// The link, or the way back from the provider, is good no more.
+    InvalidSignIn,
+    /// The challenge was not met.
+    ChallengeFailed,
+    /// The provider could not be asked, or what it says can't be believed: the cause.
+    SignInFailed(String),
+    /// Too many attempts from this address: seconds until the next.
+    TooManySignIns(u64),
+    /// An administrator made the key.
+    NotSelfService,
+    /// A page of another site asked for it.
+    CrossSite,
+    /// Who is signed in can't be told.
+    PortalUnavailable(PortError),
     /// No such route.
     UnknownRoute,
     /// No such object, or not this caller's.
@@ -256,6 +274,60 @@ impl EdgeError {
                 "urls_switched_off",
                 Invalid,
                 "This deployment asks no address that a caller gives.".into(),
+            ),
+            Self::PortalSwitchedOff => (
+                403,
+                "portal_switched_off",
+                Invalid,
+                "People don't get keys by themselves here, or sign in another way.".into(),
+            ),
+            Self::NoSession => (
+                401,
+                "no_session",
+                Invalid,
+                "Nobody is signed in, or no longer.".into(),
+            ),
+            Self::InvalidSignIn => (
+                401,
+                "invalid_sign_in",
+                Invalid,
+                "This way of signing in is good no more: it was used, or took too long.".into(),
+            ),
+            Self::ChallengeFailed => (
+                403,
+                "challenge_failed",
+                Invalid,
+                "The challenge was not met.".into(),
+            ),
+            Self::SignInFailed(_) => (
+                502,
+                "sign_in_failed",
+                Server,
+                "The provider that knows you could not be asked, or can't be believed.".into(),
+            ),
+            Self::TooManySignIns(_) => (
+                429,
+                "too_many_sign_ins",
+                Rate,
+                "There were too many attempts to sign in from this address.".into(),
+            ),
+            Self::NotSelfService => (
+                403,
+                "not_self_service",
+                Invalid,
+                "An administrator made this key: only one can change it.".into(),
+            ),
+            Self::CrossSite => (
+                403,
+                "cross_site_request",
+                Invalid,
+                "Only the pages of this deployment may ask for this.".into(),
+            ),
+            Self::PortalUnavailable(_) => (
+                503,
+                "portal_unavailable",
+                Server,
+                "Who is signed in can't be told at present.".into(),
             ),
             Self::UnknownRoute => (404, "not_found", Invalid, "There is no such route.".into()),
             Self::NotFound(what) => (
@@ -540,8 +612,10 @@ impl EdgeError {
             | Self::JobsUnavailable(error)
             | Self::StoreUnavailable(error)
             | Self::FleetUnavailable(error)
+            | Self::PortalUnavailable(error)
             | Self::WebhooksUnavailable(error) => Some(error.to_string()),
             Self::UpstreamFailed(cause)
+            | Self::SignInFailed(cause)
             | Self::InvalidSignature(cause)
             | Self::Misconfigured(cause)
             | Self::Internal(cause) => Some(cause.clone()),
@@ -562,9 +636,11 @@ impl EdgeError {
             | Self::FleetUnavailable(_)
             | Self::JobsUnavailable(_)
             | Self::StoreUnavailable(_)
+            | Self::PortalUnavailable(_)
             | Self::WebhooksUnavailable(_)
             | Self::UpstreamUnavailable => Some(OUTAGE_RETRY_SECONDS),
             Self::TooManyJobs(_) => Some(JOBS_RETRY_SECONDS),
+            Self::TooManySignIns(seconds) => Some(*seconds),
             _ => None,
         }
     }
@@ -586,6 +662,15 @@ impl EdgeError {
             Self::InsufficientAdminScope(AdminScope::Keys),
             Self::ForbiddenAddress,
             Self::UrlsSwitchedOff,
+            Self::PortalSwitchedOff,
+            Self::NoSession,
+            Self::InvalidSignIn,
+            Self::ChallengeFailed,
+            Self::SignInFailed(String::new()),
+            Self::TooManySignIns(1),
+            Self::NotSelfService,
+            Self::CrossSite,
+            Self::PortalUnavailable(lost()),
             Self::UnknownRoute,
             Self::NotFound("key"),
             Self::ModelNotFound(String::new()),

@@ -27,6 +27,7 @@ pub mod on_the_way;
 pub mod openapi;
 pub mod paging;
 pub mod plan;
+pub mod portal;
 pub mod ports;
 pub mod quota;
 pub mod rate_limit;

@@ -71,6 +71,20 @@ pub struct Standing {
     pub resets_at: UnixMs,
 }
 
+/// What a limit stands at, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct LimitNow {
+    /// Its name.
+    pub name: String,
+    /// The most it admits, in its unit.
+    pub limit: u64,
+    /// What is left.
+    pub remaining: u64,
+    /// When more is left than now, unix seconds.
+    pub resets_at: u64,
+}
+
 /// One of the things that can refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
@@ -166,6 +180,23 @@ impl LimiterState {
         let credits = self.credits.as_mut()?;
         credits.advance(now);
         Some(credits.left())
+    }
+
+    /// What each limit stands at, with its name.
+    pub fn limits_now(&mut self, now: UnixMs) -> Vec<LimitNow> {
+        let now = self.at(now);
+        for counter in &mut self.counters {
+            counter.advance(now);
+        }
+        let standings = self.standings(now);
+        let of_limits = standings.filter(|standing| standing.by != By::Credits);
+        let named = of_limits.map(|standing| LimitNow {
+            name: self.name(standing.by).to_owned(),
+            limit: standing.limit,
+            remaining: standing.remaining,
+            resets_at: standing.resets_at.0.div_ceil(1000),
+        });
+        named.collect()
     }
 
     /// Moves on to `now`. A completed hour is returned: it must be stored before the next.

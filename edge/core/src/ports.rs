@@ -10,6 +10,7 @@ use crate::jobs::{DeadJob, JobView};
 use crate::key_record::KeyRecord;
 use crate::key_state::{Entry, KeyState};
 use crate::limit::Limit;
+use crate::limiter::LimitNow;
 use crate::plan::Plan;
 use crate::usage::Rollup;
 
@@ -101,6 +102,9 @@ pub struct KeyView {
     pub credits_left: Option<u64>,
     /// Requests under way.
     pub under_way: u64,
+    /// What its limits stand at; none where its object was not asked.
+    #[serde(default)]
+    pub limits_now: Vec<LimitNow>,
 }
 
 /// An object's answer to a change.
@@ -300,6 +304,8 @@ pub trait AccountObjects {
     /// Deletes an account's webhooks, their secrets, and what was and is to be delivered to them; how many rows that
     /// was.
     async fn purge_webhooks(&self, account: &str) -> Result<u64, PortError>;
+    /// Forgets an owner's sessions and invitations; how many rows that was.
+    async fn purge_portal(&self, owner: &str) -> Result<u64, PortError>;
 }
 
 /// Name of the directory of a plan's keys.

@@ -81,6 +81,9 @@ pub enum AdminScope {
     /// Dead jobs.
     #[serde(rename = "admin:jobs")]
     Jobs,
+    /// Invitations to the portal.
+    #[serde(rename = "admin:portal")]
+    Portal,
     /// `POST /v1/keys/verify`.
     #[serde(rename = "admin:verify")]
     Verify,
@@ -88,7 +91,7 @@ pub enum AdminScope {
 
 impl AdminScope {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::All,
         Self::Keys,
         Self::Plans,
@@ -97,6 +100,7 @@ impl AdminScope {
         Self::Audit,
         Self::Hosts,
         Self::Jobs,
+        Self::Portal,
         Self::Verify,
     ];
 
@@ -111,6 +115,7 @@ impl AdminScope {
             Self::Audit => "admin:audit",
             Self::Hosts => "admin:hosts",
             Self::Jobs => "admin:jobs",
+            Self::Portal => "admin:portal",
             Self::Verify => "admin:verify",
         }
     }

@@ -23,6 +23,10 @@ use crate::ports::{
 use crate::scope::Scope;
 use crate::usage::Rollup;
 
+mod portal;
+
+pub use portal::Tickets;
+
 /// A generator that gives the same bytes for the same seed (SplitMix64, Steele et al. 2014).
 pub struct SeededRng(u64);
 
@@ -126,6 +130,8 @@ pub struct Memory {
     pub transcripts: RefCell<Vec<String>>,
     /// Dead jobs, oldest first.
     pub dead_jobs: RefCell<Vec<DeadJob>>,
+    /// Sessions and invitations.
+    pub tickets: Tickets,
     /// Accounts of the webhooks there are.
     pub webhooks: RefCell<Vec<String>>,
     /// The audit.
@@ -196,6 +202,7 @@ impl Memory {
             Some((state, limiter)) => Changed::Done(KeyView {
                 credits_left: limiter.credits_left(Clock::now(self)),
                 under_way: limiter.leases().under_way(Clock::now(self)),
+                limits_now: limiter.limits_now(Clock::now(self)),
                 state: state.clone(),
             }),
         }
@@ -619,6 +626,10 @@ impl AccountObjects for Memory {
             all.retain(|of| of != account);
             (before - all.len()) as u64
         })
+    }
+
+    async fn purge_portal(&self, owner: &str) -> Result<u64, PortError> {
+        self.faults.run("portal", || self.tickets.forget(owner))
     }
 }
 

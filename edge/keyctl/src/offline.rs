@@ -169,6 +169,7 @@ impl KeyObjects for Drafts {
             state: key.clone(),
             credits_left: key.record.credits.map(|credits| credits.balance),
             under_way: 0,
+            limits_now: Vec::new(),
         }))
     }
 

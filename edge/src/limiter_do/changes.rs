@@ -82,6 +82,7 @@ impl LimiterObject {
                     state: key.clone(),
                     credits_left: active.limiter.credits_left(now),
                     under_way: active.limiter.leases().under_way(now),
+                    limits_now: active.limiter.limits_now(now),
                 }),
                 Held::Owner(_) => Changed::Absent,
             },

@@ -21,7 +21,7 @@ const MAX_PERMITS_AHEAD: u32 = 1_000;
 /// Most entries of a list of a key.
 const MAX_LIST: usize = 64;
 
-pub(super) fn name(name: &str) -> Result<(), EdgeError> {
+pub(crate) fn name(name: &str) -> Result<(), EdgeError> {
     let good = (1..=100).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     let message = "`name` must be 1 to 100 characters without control characters.";
     check(good, "name", message)
@@ -29,7 +29,7 @@ pub(super) fn name(name: &str) -> Result<(), EdgeError> {
 
 /// External ids as identity providers write them: `acme`, `auth0|5f7c`, `a@b.example`. No colon: it
 /// separates the parts of a KV name.
-pub(super) fn owner(owner: &str) -> Result<(), EdgeError> {
+pub(crate) fn owner(owner: &str) -> Result<(), EdgeError> {
     let good = (1..=64).contains(&owner.len())
         && owner.bytes().all(|b| {
             b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'|' | b'+' | b'-')
@@ -38,7 +38,7 @@ pub(super) fn owner(owner: &str) -> Result<(), EdgeError> {
     check(good, "owner", message)
 }
 
-pub(super) fn plan_name(name: &str) -> Result<(), EdgeError> {
+pub(crate) fn plan_name(name: &str) -> Result<(), EdgeError> {
     let good = (1..=32).contains(&name.len())
         && name
             .bytes()
@@ -50,38 +50,38 @@ pub(super) fn plan_name(name: &str) -> Result<(), EdgeError> {
     )
 }
 
-pub(super) fn models(models: &[String]) -> Result<(), EdgeError> {
+pub(crate) fn models(models: &[String]) -> Result<(), EdgeError> {
     let good = (1..=MAX_LIST).contains(&models.len())
         && models.iter().all(|m| m == "*" || is_model_name(m));
     let message = "`models` must be 1 to 64 names of models, or \"*\".";
     check(good, "models", message)
 }
 
-pub(super) fn scopes(scopes: &[Scope]) -> Result<(), EdgeError> {
+pub(crate) fn scopes(scopes: &[Scope]) -> Result<(), EdgeError> {
     let good = !scopes.is_empty() && unique(scopes);
     check(good, "scopes", "`scopes` must name each scope once.")
 }
 
-pub(super) fn admin_scopes(scopes: &[AdminScope]) -> Result<(), EdgeError> {
+pub(crate) fn admin_scopes(scopes: &[AdminScope]) -> Result<(), EdgeError> {
     let good = !scopes.is_empty() && unique(scopes);
     check(good, "scopes", "`scopes` must name each scope once.")
 }
 
-pub(super) fn limits(limits: &[Limit]) -> Result<(), EdgeError> {
+pub(crate) fn limits(limits: &[Limit]) -> Result<(), EdgeError> {
     check_all(limits).map_err(|e| invalid("limits", e.to_string()))
 }
 
-pub(super) fn credits(credits: &Credits) -> Result<(), EdgeError> {
+pub(crate) fn credits(credits: &Credits) -> Result<(), EdgeError> {
     let message = format!("Credits must be at most {MAX_COUNT}, and a refill at least 1.");
     check(credits.in_range(), "credits", &message)
 }
 
-pub(super) fn cost(cost: u32) -> Result<(), EdgeError> {
+pub(crate) fn cost(cost: u32) -> Result<(), EdgeError> {
     let message = format!("`cost` must be 1 to {MAX_COST}.");
     check((1..=MAX_COST).contains(&cost), "cost", &message)
 }
 
-pub(super) fn retention_days(days: u32) -> Result<(), EdgeError> {
+pub(crate) fn retention_days(days: u32) -> Result<(), EdgeError> {
     let message = format!("`retention_days` must be 1 to {MAX_RETENTION_DAYS}.");
     check(
         (1..=MAX_RETENTION_DAYS).contains(&days),
@@ -90,19 +90,19 @@ pub(super) fn retention_days(days: u32) -> Result<(), EdgeError> {
     )
 }
 
-pub(super) fn permits_ahead(permits: u32) -> Result<(), EdgeError> {
+pub(crate) fn permits_ahead(permits: u32) -> Result<(), EdgeError> {
     let message = format!("`permits_ahead` must be at most {MAX_PERMITS_AHEAD}.");
     check(permits <= MAX_PERMITS_AHEAD, "permits_ahead", &message)
 }
 
-pub(super) fn allowed_ips(blocks: &[String]) -> Result<(), EdgeError> {
+pub(crate) fn allowed_ips(blocks: &[String]) -> Result<(), EdgeError> {
     let good = blocks.len() <= MAX_LIST && blocks.iter().all(|text| block(text).is_some());
     let message = "`allowed_ips` must be at most 64 addresses or CIDR blocks.";
     check(good, "allowed_ips", message)
 }
 
 /// Origins as browsers send them (RFC 6454, 6.1): scheme, host, port, nothing else.
-pub(super) fn allowed_origins(origins: &[String]) -> Result<(), EdgeError> {
+pub(crate) fn allowed_origins(origins: &[String]) -> Result<(), EdgeError> {
     let is_origin = |origin: &String| {
         let host = ["https://", "http://"]
             .iter()
@@ -122,23 +122,23 @@ pub(super) fn allowed_origins(origins: &[String]) -> Result<(), EdgeError> {
     check(good, "allowed_origins", message)
 }
 
-pub(super) fn expiry(expires_at: u64, now: UnixMs) -> Result<(), EdgeError> {
+pub(crate) fn expiry(expires_at: u64, now: UnixMs) -> Result<(), EdgeError> {
     let good = expires_at > now.seconds();
     check(good, "expires_at", "`expires_at` lies in the past.")
 }
 
-pub(super) fn metadata(metadata: &Metadata) -> Result<(), EdgeError> {
+pub(crate) fn metadata(metadata: &Metadata) -> Result<(), EdgeError> {
     let length = serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len());
     let message = format!("`metadata` must be at most {MAX_METADATA_BYTES} bytes of JSON.");
     check(length <= MAX_METADATA_BYTES, "metadata", &message)
 }
 
-pub(super) fn unlimited() -> EdgeError {
+pub(crate) fn unlimited() -> EdgeError {
     let message = "A key needs a limit or credits, of its own or of its plan.";
     invalid("limits", message.to_owned())
 }
 
-pub(super) fn patch(patch: &KeyPatch, root: bool, now: UnixMs) -> Result<(), EdgeError> {
+pub(crate) fn patch(patch: &KeyPatch, root: bool, now: UnixMs) -> Result<(), EdgeError> {
     let of_root = patch.admin_scopes.is_some();
     let of_key = patch.plan.is_some()
         || patch.scopes.is_some()

@@ -10,7 +10,7 @@ use crate::error::EdgeError;
 use crate::key_record::{KeyRecord, KeySummary};
 use crate::key_state::{KeyState, listing_prefix, record_entry};
 use crate::limit::{Limit, MAX_COUNT};
-use crate::limiter::BalanceChange;
+use crate::limiter::{BalanceChange, LimitNow};
 use crate::paging::{self, page_size};
 use crate::ports::{Changed, KeyView, Rng, owner_directory, plan_directory};
 
@@ -30,6 +30,8 @@ pub struct KeyDetail {
     pub credits_left: Option<u64>,
     /// Requests under way.
     pub under_way: u64,
+    /// What each limit in force stands at. Those that the owner's keys share are not among them.
+    pub limits_now: Vec<LimitNow>,
     /// Until when the secret before the present one works still, unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlap_until_ms: Option<u64>,
@@ -44,6 +46,7 @@ impl From<KeyView> for KeyDetail {
             limits_in_force: view.state.limits(),
             credits_left: view.credits_left,
             under_way: view.under_way,
+            limits_now: view.limits_now,
             overlap_until_ms: view.state.replaced.as_ref().map(|old| old.until_ms),
             record: view.state.record,
         }
@@ -307,6 +310,7 @@ impl<P: Ports> Admin<'_, P> {
             state,
             credits_left,
             under_way: 0,
+            limits_now: Vec::new(),
         };
         Ok(Found {
             view,

@@ -3,7 +3,7 @@
 //! revoked.
 
 mod bodies;
-mod checks;
+pub(crate) mod checks;
 mod create;
 mod jobs;
 mod keys;

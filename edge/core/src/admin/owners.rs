@@ -40,7 +40,7 @@ pub struct OwnerDetail {
 pub struct Purged {
     /// Keys, each with its entries of KV.
     pub keys: u64,
-    /// Rows of the keys' objects and of the owner's: his limits, his webhooks.
+    /// Rows of the keys' objects and of the owner's: his limits, his webhooks, his sessions.
     pub object_rows: u64,
     /// Rows of usage.
     pub usage_rows: u64,
@@ -110,6 +110,8 @@ impl<P: Ports> Admin<'_, P> {
         let account = account_of_owner(owner);
         let webhooks = self.ports.purge_webhooks(&account).await;
         purged.object_rows += webhooks.map_err(EdgeError::WebhooksUnavailable)?;
+        let portal = self.ports.purge_portal(owner).await;
+        purged.object_rows += portal.map_err(EdgeError::PortalUnavailable)?;
         // Whose data it was is told by the hash that names his objects.
         let mut event = self.event("owner.purge", &directory);
         event.after = Some(serde_json::json!({ "keys": purged.keys }));

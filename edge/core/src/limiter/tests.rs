@@ -30,6 +30,30 @@ const fn seconds(seconds: u64) -> Measured {
 }
 
 #[test]
+fn what_limits_stand_at_is_of_now_and_charges_nothing() {
+    let limits = vec![rate("minute", 10, 60), concurrency("parallel", 2)];
+    let mut limiter = LimiterState::new(limits, None, UnixMs(0));
+    for _ in 0..4 {
+        assert_eq!(
+            limiter.admit(UnixMs(0), Charge::plain(1)),
+            Decision::Admitted
+        );
+    }
+    let left = |now: u64, limiter: &mut LimiterState| {
+        let limits = limiter.limits_now(UnixMs(now));
+        limits
+            .into_iter()
+            .map(|limit| (limit.name, limit.remaining))
+            .collect::<Vec<_>>()
+    };
+    let named = |minute| vec![("minute".to_owned(), minute), ("parallel".to_owned(), 2)];
+    assert_eq!(left(0, &mut limiter), named(6));
+    assert_eq!(left(1_000, &mut limiter), named(6));
+    // The window has slid past them, and nobody was admitted since.
+    assert_eq!(left(120_000, &mut limiter), named(10));
+}
+
+#[test]
 fn a_limit_of_100_admits_exactly_100_of_1000() {
     let mut state = state(vec![rate("minute", 100, 60)]);
     let admitted = (0..1000)

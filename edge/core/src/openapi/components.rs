@@ -145,6 +145,10 @@ impl Components {
                     "type": "http", "scheme": "bearer",
                     "description": "An administrator's root key: `Authorization: Bearer wk_root_…`. An ordinary key never acts as one.",
                 },
+                "portalSession": {
+                    "type": "apiKey", "in": "cookie", "name": "__Host-portal",
+                    "description": "Who is signed in to the portal. Only the pages of this deployment send it.",
+                },
             },
         })
     }

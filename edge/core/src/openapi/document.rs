@@ -98,6 +98,7 @@ fn security(key: Key) -> Value {
             json!([{"key": scopes}, {"keyHeader": scopes}])
         }
         Key::Root(scope) => json!([{"rootKey": [scope.as_str()]}]),
+        Key::Session => json!([{"portalSession": []}]),
     }
 }
 

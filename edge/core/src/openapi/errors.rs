@@ -21,7 +21,7 @@ const fn code(status: u16, code: &'static str, meaning: &'static str) -> ErrorCo
 }
 
 /// All of them, by status.
-pub const CODES: [ErrorCode; 70] = [
+pub const CODES: [ErrorCode; 79] = [
     code(
         400,
         "conflicting_api_keys",
@@ -89,6 +89,12 @@ pub const CODES: [ErrorCode; 70] = [
     code(401, "revoked_api_key", "The key was revoked, for good."),
     code(401, "disabled_api_key", "The key is switched off."),
     code(401, "expired_api_key", "The key's time is over."),
+    code(401, "no_session", "Nobody is signed in, or no longer."),
+    code(
+        401,
+        "invalid_sign_in",
+        "The link, or the way back from the provider, is good no more.",
+    ),
     code(
         401,
         "invalid_signature",
@@ -103,6 +109,22 @@ pub const CODES: [ErrorCode; 70] = [
         403,
         "host_not_allowed",
         "To a host: it may not register itself under this address.",
+    ),
+    code(
+        403,
+        "portal_switched_off",
+        "People get no keys by themselves here, or sign in another way (`PORTAL_AUTH`).",
+    ),
+    code(403, "challenge_failed", "The challenge was not met."),
+    code(
+        403,
+        "not_self_service",
+        "An administrator made the key; its owner can't change it.",
+    ),
+    code(
+        403,
+        "cross_site_request",
+        "Only the pages of this deployment may ask for this.",
     ),
     code(
         403,
@@ -225,6 +247,11 @@ pub const CODES: [ErrorCode; 70] = [
         "concurrency_limit_exceeded",
         "Too many requests of the key are under way.",
     ),
+    code(
+        429,
+        "too_many_sign_ins",
+        "There were too many attempts to sign in from this address.",
+    ),
     code(429, "too_many_jobs", "So many jobs are not over yet."),
     code(
         500,
@@ -232,6 +259,11 @@ pub const CODES: [ErrorCode; 70] = [
         "A setting of the deployment is missing or wrong; its log names it.",
     ),
     code(500, "internal_error", "A fault of this program."),
+    code(
+        502,
+        "sign_in_failed",
+        "The provider that knows people could not be asked, or can't be believed.",
+    ),
     code(
         502,
         "upstream_failed",
@@ -248,6 +280,7 @@ pub const CODES: [ErrorCode; 70] = [
         "The store of keys gave no answer.",
     ),
     code(503, "database_unavailable", "The database gave no answer."),
+    code(503, "portal_unavailable", "Who is signed in can't be told."),
     code(
         503,
         "jobs_unavailable",

@@ -12,6 +12,7 @@ mod errors;
 mod job_routes;
 mod page;
 mod parameters;
+mod portal_routes;
 mod public_routes;
 mod route;
 mod transcript_routes;
@@ -37,6 +38,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(transcript_routes::routes());
     routes.extend(job_routes::routes());
     routes.extend(webhook_routes::routes());
+    routes.extend(portal_routes::routes());
     routes.extend(admin_routes::all());
     routes
 }

@@ -276,3 +276,23 @@ pub(super) fn idempotency_key() -> Parameter {
     let schema = json!({"type": "string", "pattern": "^[ -~]{0,255}$"});
     parameter("header", "Idempotency-Key", says, schema)
 }
+
+pub(super) fn all_sessions() -> Parameter {
+    let says = "Ends every session of the same owner.";
+    parameter("query", "all", says, json!({"type": "boolean"}))
+}
+
+pub(super) fn return_to() -> Parameter {
+    let says = "The page of ours that is wanted; `/keys` where it is none.";
+    parameter("query", "return", says, json!({"type": "string"}))
+}
+
+pub(super) fn oidc_state() -> Parameter {
+    let says = "What the browser took along (RFC 6749, 4.1.2).";
+    parameter("query", "state", says, json!({"type": "string"}))
+}
+
+pub(super) fn oidc_code() -> Parameter {
+    let says = "What the provider gave it (RFC 6749, 4.1.2).";
+    parameter("query", "code", says, json!({"type": "string"}))
+}

@@ -17,6 +17,8 @@ pub enum Key {
     Ordinary(Option<Scope>),
     /// A root key with this scope.
     Root(AdminScope),
+    /// The cookie of somebody who is signed in to the portal.
+    Session,
 }
 
 /// Makes the schema of a type.
@@ -138,6 +140,14 @@ const OF_ROOT_KEY: [&str; 9] = [
     "key_store_unavailable",
 ];
 
+/// What the check of a session can answer; a request that changes something must come from our own pages.
+const OF_SESSION: [&str; 4] = [
+    "no_session",
+    "portal_switched_off",
+    "cross_site_request",
+    "portal_unavailable",
+];
+
 /// What the reading of a body of JSON can answer.
 const OF_JSON: [&str; 4] = [
     "invalid_body",
@@ -161,6 +171,7 @@ impl Route {
             Key::Ordinary(None) => self.fails(&OF_KEY),
             Key::Ordinary(Some(_)) => self.fails(&OF_KEY).fails(&["insufficient_scope"]),
             Key::Root(_) => self.fails(&OF_ROOT_KEY),
+            Key::Session => self.fails(&OF_SESSION),
         }
     }
 

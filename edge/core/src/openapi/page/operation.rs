@@ -46,6 +46,7 @@ fn key(key: Key) -> String {
             format!("A key with the scope <code>{}</code>.", scope.as_str())
         }
         Key::Root(scope) => format!("A root key with the scope <code>{}</code>.", scope.as_str()),
+        Key::Session => "Somebody who is signed in.".to_owned(),
     }
 }
 
@@ -139,6 +140,7 @@ fn curl(route: &Route, says: &Value) -> String {
         Key::None => "",
         Key::Ordinary(_) => " \\\n  -H \"Authorization: Bearer $KEY\"",
         Key::Root(_) => " \\\n  -H \"Authorization: Bearer $ROOT_KEY\"",
+        Key::Session => " \\\n  -H \"Origin: $EDGE_URL\" -b cookies",
     };
     let content = &says["requestBody"]["content"];
     if content["multipart/form-data"].is_object() {
