@@ -31,4 +31,11 @@ export default defineConfig(
       "no-restricted-properties": ["error", ...["innerHTML", "outerHTML", "insertAdjacentHTML"].map((property) => ({ property, message: "Text is shown as text." }))],
     },
   },
+  {
+    files: ["tests/ui/**/*.ts"],
+    rules: {
+      // The runner waits for its tests.
+      "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: [{ from: "package", package: "node:test", name: ["test", "before", "after"] }] }],
+    },
+  },
 );

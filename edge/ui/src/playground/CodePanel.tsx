@@ -27,7 +27,7 @@ export function CodePanel({ settings, fileName }: Props) {
       <Tabs label={playground.codeLanguages} tabs={CODE_LANGUAGES} value={language} onSelect={setLanguage}>
         <div class="code">
           {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- what scrolls must be reached by keyboard (WCAG 2.1.1) */}
-          <pre tabIndex={0} role="region" aria-label={playground.code}><code>{code}</code></pre>
+          <pre tabIndex={0} role="region" aria-label={playground.codeText}><code>{code}</code></pre>
         </div>
       </Tabs>
     </section>

@@ -48,7 +48,7 @@ export function ResultPanel({ run, audio, file, apiKey, onRetry, onCancel }: Pro
         <Notice title={playground.cancelled}>
           <p>{playground.cancelledHint}</p>
           <div class="actions">
-            <Button small onClick={onRetry}><Icon name="again" size={16} />{playground.transcribe}</Button>
+            <Button small onClick={onRetry}><Icon name="again" size={16} />{playground.transcribeAgain}</Button>
           </div>
         </Notice>
       )}

@@ -55,6 +55,7 @@ const BY_CODE: Partial<Record<ErrorCode, Explanation>> = {
 
   // The service
   queue_full: { title: "The service is full", detail: BUSY },
+  upstream_failed: { title: "The service broke off", detail: "The host that hears the audio failed on the way. Try again." },
   upstream_unavailable: { title: "The service is not reachable", detail: "The hosts that hear the audio do not answer. Try again in a moment." },
   shutting_down: { title: "The service is being renewed", detail: BUSY },
   model_unavailable: { title: "The model can't be loaded now", detail: "Try again in a moment, or choose another model." },

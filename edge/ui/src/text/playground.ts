@@ -68,6 +68,7 @@ export const playground = {
   store: "Keep the transcript",
   storeHint: "It can be read again, searched and shared, and is then followed word by word.",
   transcribe: "Transcribe",
+  transcribeAgain: "Transcribe again",
   cancel: "Cancel",
 
   transcript: "Transcript",
@@ -106,5 +107,6 @@ export const playground = {
   code: "The same as code",
   codeLead: "Exactly this request. Put your key in the variable API_KEY.",
   codeLanguages: "Languages",
+  codeText: "Code",
   copyCode: "Copy the code",
 } as const;
