@@ -115,6 +115,35 @@ test("nothing jumps, few requests, and every answer of a page carries the policy
   }
 });
 
+test("the policy is enforced: text becomes no markup and no script, and nothing is asked elsewhere", async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  await page.goto(edge.url);
+  const refused = await page.evaluate(
+    () =>
+      new Promise<string[]>((done) => {
+        const breaches: string[] = [];
+        addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+          breaches.push(effectiveDirective);
+          if (new Set(breaches).size === 4) done(breaches);
+        });
+        const style = document.createElement("style");
+        style.textContent = "p { color: red }";
+        document.head.append(style);
+        const image = new Image();
+        image.src = "https://example.invalid/image.png";
+        fetch("https://example.invalid/").catch(() => undefined);
+        try {
+          document.body.innerHTML = "<img src=x onerror=alert(1)>";
+        } catch {
+          // As it should be.
+        }
+      }),
+  );
+  assert.deepEqual([...new Set(refused)].sort(), ["connect-src", "img-src", "require-trusted-types-for", "style-src-elem"]);
+});
+
 test("what is no page is the API's: JSON, also where a browser asks", async () => {
   for (const path of ["/nowhere", "/keys.txt", "/v1/nowhere", "/portal/nowhere", "/_headers"]) {
     const answer = await fetch(edge.url + path, { headers: { "sec-fetch-mode": "navigate", accept: "text/html" } });

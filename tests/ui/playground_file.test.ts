@@ -123,7 +123,7 @@ test("every answer that can be chosen is shown as it came", async (t) => {
   await enterKey(page, key);
   await choose(page, SAMPLE);
   for (const [label, shown, hint] of [
-    ["JSON with times of words", /"words":\[/, "Click a word"],
+    ["JSON with word times", /"words":\[/, "Click a word"],
     ["JSON", /"usage":/, "no times"],
     ["Text", null, "no times"],
     ["Subtitles (SRT)", /00:00:0\d,\d{3} --> /, "Click a phrase"],

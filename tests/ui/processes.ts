@@ -54,11 +54,9 @@ export async function startService(): Promise<Service> {
       INFERENCE_DRAIN_DELAY: "0",
       EDGE_SIGNING_SECRETS: secret,
       NO_PROXY: "127.0.0.1",
-      // What Whisper says of a request that was given up is no fault.
-      INFERENCE_LOG: "warn,whisper_rs=off",
     },
     // The leash kills it when this end of its stdin is gone.
-    stdio: ["pipe", "inherit", "inherit"],
+    stdio: ["pipe", "ignore", "ignore"],
   });
   await Promise.race([written, ended("the inference service", child)]);
   const stop = async (): Promise<void> => {

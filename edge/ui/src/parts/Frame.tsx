@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import mark from "../look/mark.svg";
 import { common } from "../text/common";
 import { Button } from "./Button";
@@ -26,6 +27,11 @@ interface Props {
 
 /** What every page stands in. */
 export function Frame({ page, title, lead, children }: Props) {
+  const ways = useRef<HTMLElement>(null);
+  // On a phone the ways scroll: the one to this page is to be seen.
+  useEffect(() => {
+    ways.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, []);
   return (
     <>
       <a class="skip" href="#body">{common.skip}</a>
@@ -35,7 +41,7 @@ export function Frame({ page, title, lead, children }: Props) {
             <img src={mark} alt="" width={28} height={28} />
             {common.name}
           </a>
-          <nav class="ways" aria-label={common.pagesLabel}>
+          <nav ref={ways} class="ways" aria-label={common.pagesLabel}>
             <ul>
               {PAGES.map(({ href, text }) => (
                 <li key={href}>

@@ -10,7 +10,7 @@ interface Props {
   readonly onChange: (settings: Settings) => void;
 }
 
-const LANGUAGES = [{ value: "", label: playground.anyLanguage }, ...languages()];
+const LANGUAGES = [{ value: "", label: playground.anyLanguage }, ...languages];
 const TASK_OPTIONS = TASKS.map((value) => ({ value, label: playground.tasks[value] }));
 const FORMAT_OPTIONS = FORMATS.map((value) => ({ value, label: playground.formats[value] }));
 

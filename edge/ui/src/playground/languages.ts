@@ -1,11 +1,21 @@
-// The languages that Whisper knows, by their ISO 639-1 codes (some have none, and go by longer ones), named as the
-// browser names them.
-const CODES =
-  "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh".split(" ");
+// The languages that Whisper knows, by their codes (ISO 639-1 where there is one) and English names. They stand here
+// because asking the browser for them delays the first drawing.
+const KNOWN =
+  "af Afrikaans, sq Albanian, am Amharic, ar Arabic, hy Armenian, as Assamese, az Azerbaijani, bn Bangla, " +
+  "ba Bashkir, eu Basque, be Belarusian, bs Bosnian, br Breton, bg Bulgarian, my Burmese, yue Cantonese, ca Catalan, " +
+  "zh Chinese, hr Croatian, cs Czech, da Danish, nl Dutch, en English, et Estonian, fo Faroese, tl Filipino, " +
+  "fi Finnish, fr French, gl Galician, ka Georgian, de German, el Greek, gu Gujarati, ht Haitian Creole, ha Hausa, " +
+  "haw Hawaiian, he Hebrew, hi Hindi, hu Hungarian, is Icelandic, id Indonesian, it Italian, ja Japanese, " +
+  "jw Javanese, kn Kannada, kk Kazakh, km Khmer, ko Korean, lo Lao, la Latin, lv Latvian, ln Lingala, lt Lithuanian, " +
+  "lb Luxembourgish, mk Macedonian, mg Malagasy, ms Malay, ml Malayalam, mt Maltese, mi Māori, mr Marathi, " +
+  "mn Mongolian, ne Nepali, no Norwegian, nn Norwegian Nynorsk, oc Occitan, ps Pashto, fa Persian, pl Polish, " +
+  "pt Portuguese, pa Punjabi, ro Romanian, ru Russian, sa Sanskrit, sr Serbian, sn Shona, sd Sindhi, si Sinhala, " +
+  "sk Slovak, sl Slovenian, so Somali, es Spanish, su Sundanese, sw Swahili, sv Swedish, tg Tajik, ta Tamil, " +
+  "tt Tatar, te Telugu, th Thai, bo Tibetan, tr Turkish, tk Turkmen, uk Ukrainian, ur Urdu, uz Uzbek, vi Vietnamese, " +
+  "cy Welsh, yi Yiddish, yo Yoruba";
 
-/** Codes with their English names, by name. */
-export function languages(): readonly { readonly value: string; readonly label: string }[] {
-  const names = new Intl.DisplayNames("en", { type: "language" });
-  const nameOf = (code: string): string => names.of(code === "jw" ? "jv" : code) ?? code;
-  return CODES.map((value) => ({ value, label: nameOf(value) })).sort((a, b) => a.label.localeCompare(b.label, "en"));
-}
+/** Codes with their names, by name. */
+export const languages: readonly { readonly value: string; readonly label: string }[] = KNOWN.split(", ").map((known) => {
+  const [value = "", ...name] = known.split(" ");
+  return { value, label: name.join(" ") };
+});
