@@ -27,10 +27,12 @@ interface Props {
 
 /** What every page stands in. */
 export function Frame({ page, title, lead, children }: Props) {
-  const ways = useRef<HTMLElement>(null);
-  // On a phone the ways scroll: the one to this page is to be seen.
+  const ways = useRef<HTMLUListElement>(null);
+  // On a phone the ways scroll: the one to this page is to be seen. (scrollIntoView would also move the place from
+  // which the Tab key goes on.)
   useEffect(() => {
-    ways.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+    const here = ways.current?.querySelector<HTMLElement>("[aria-current]");
+    if (ways.current && here) ways.current.scrollLeft = here.offsetLeft - ways.current.clientWidth / 2;
   }, []);
   return (
     <>
@@ -41,8 +43,8 @@ export function Frame({ page, title, lead, children }: Props) {
             <img src={mark} alt="" width={28} height={28} />
             {common.name}
           </a>
-          <nav ref={ways} class="ways" aria-label={common.pagesLabel}>
-            <ul>
+          <nav class="ways" aria-label={common.pagesLabel}>
+            <ul ref={ways}>
               {PAGES.map(({ href, text }) => (
                 <li key={href}>
                   <a href={href} {...(href === page && { "aria-current": "page" as const })}>{text}</a>
