@@ -27,4 +27,4 @@ fmt: ## format the code
 	@cargo fmt --all
 
 clean: ## remove what was built and the local state (the caches outside the checkout stay)
-	@cargo clean -q && rm -rf edge/build edge/build-test .dev .wrangler
+	@cargo clean -q && rm -rf edge/build edge/build-test edge/ui/dist edge/ui/.stamp .dev .wrangler

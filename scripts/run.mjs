@@ -259,7 +259,7 @@ async function main() {
 
   const shown = sample.slice(ROOT.length + 1);
   console.log(`\nTranscript of ${shown}:\n  ${text.trim()}\n`);
-  console.log(`Address:  ${edge}\nKey:      ${key}\n`);
+  console.log(`Address:  ${edge} (its pages open in a browser)\nKey:      ${key}\n`);
   console.log(`curl ${edge}/v1/audio/transcriptions -H 'Authorization: Bearer ${key}' -F model=whisper-1 -F file=@${shown}\n`);
   if (ONCE) return;
 

@@ -1,7 +1,8 @@
 // Runs the built Worker in real workerd for one test: its own sockets on port 0, state in the test's
 // own folder. Requests go straight to workerd; nothing of Miniflare stands before the Worker.
 //
-// argv[2]: JSON {bundle, state, bindings, isolates, watched}. Several isolates are several locations: each has
+// argv[2]: JSON {bundle, state, bindings, isolates, watched, assets}. With `assets`, the folder of the built pages, they are
+// served as a deployment serves them (wrangler.toml): its router stands before the Worker then. Several isolates are several locations: each has
 // its own memory, all share KV and the limiter objects. Prints {"urls": […]} once they answer. Then one
 // JSON request a line on stdin, one JSON answer a line on stdout, for what a test must do behind the
 // Worker's back:
@@ -18,9 +19,10 @@ import { createInterface } from "node:readline";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { migrate } from "./migrate.mjs";
 
-const { bundle, state, bindings, isolates = 1, watched = false } = JSON.parse(process.argv[2]);
+const { bundle, state, bindings, isolates = 1, watched = false, assets } = JSON.parse(process.argv[2]);
 const wrangler = readFileSync(resolve(import.meta.dirname, "../../wrangler.toml"), "utf8");
 const setting = (name) => JSON.parse(wrangler.match(new RegExp(`^${name} = (.+)$`, "m"))[1]);
+const list = (name) => JSON.parse(wrangler.match(new RegExp(`^${name} = (\\[[^\\]]*\\])`, "m"))[1].replace(/,(\s*\])/, "$1"));
 const file = (name) => ({ path: join(bundle, name), contents: readFileSync(join(bundle, name)) });
 
 const watching = { path: join(bundle, "watched.js"), contents: readFileSync(join(import.meta.dirname, "watched.mjs")) };
@@ -52,6 +54,14 @@ const worker = (index) => ({
     queueConsumers: {
       jobs: { maxBatchSize: 10, maxBatchTimeout: 0, maxRetries: 20, deadLetterQueue: "jobs-dead" },
       "jobs-dead": { maxBatchTimeout: 1 },
+    },
+  }),
+  ...(assets && {
+    assets: {
+      directory: assets,
+      run_worker_first: list("run_worker_first"),
+      routerConfig: { has_user_worker: true },
+      assetConfig: { html_handling: setting("html_handling"), not_found_handling: setting("not_found_handling") },
     },
   }),
   unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],

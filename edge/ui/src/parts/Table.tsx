@@ -1,0 +1,45 @@
+import type { ComponentChildren } from "preact";
+
+export interface Column<Row> {
+  readonly key: string;
+  readonly title: string;
+  readonly numeric?: boolean;
+  readonly cell: (row: Row) => ComponentChildren;
+}
+
+interface Props<Row> {
+  /** What it is a table of, for screen readers. */
+  readonly caption: string;
+  /** The first column names its row. */
+  readonly columns: readonly Column<Row>[];
+  readonly rows: readonly Row[];
+  readonly keyOf: (row: Row) => string;
+}
+
+/** A table that scrolls by itself where the page is too narrow for it. */
+export function Table<Row>({ caption, columns, rows, keyOf }: Props<Row>) {
+  return (
+    // eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- what scrolls must be reached by keyboard (WCAG 2.1.1)
+    <div class="table-scroll" role="region" aria-label={caption} tabIndex={0}>
+      <table class="table">
+        <caption class="unseen">{caption}</caption>
+        <thead>
+          <tr>
+            {columns.map(({ key, title, numeric }) => (
+              <th key={key} scope="col" class={numeric ? "number" : ""}>{title}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              {columns.map(({ key, numeric, cell }, index) =>
+                index === 0 ? <th key={key} scope="row">{cell(row)}</th> : <td key={key} class={numeric ? "number" : ""}>{cell(row)}</td>,
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

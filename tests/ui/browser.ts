@@ -1,0 +1,97 @@
+// Chromium, with a microphone that hears the sample, and pages that tell of every breach of their policy.
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { AxeBuilder } from "@axe-core/playwright";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { folder, ROOT, setting } from "./processes.ts";
+
+export const SAMPLE = join(ROOT, "assets/sample.flac");
+/** What the sample says, as far as every model hears it alike. */
+export const SAID = [/good morning/i, /the sun is shining/i, /go for a walk/i];
+
+/** A browser for a whole file of tests. */
+export async function startBrowser(): Promise<Browser> {
+  const speech = join(folder(), "speech.wav");
+  const browser = await chromium.launch({
+    executablePath: setting("E2E_BROWSER"),
+    args: [
+      "--use-fake-device-for-media-stream",
+      // It is opened when a page asks for the microphone, so it may be written after this.
+      `--use-file-for-fake-audio-capture=${speech}%noloop`,
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+  writeFileSync(speech, await wavOf(browser, SAMPLE, 1));
+  return browser;
+}
+
+/** A recording as WAV, so many times one after the other: the browser decodes it. */
+export async function wavOf(browser: Browser, path: string, times: number): Promise<Buffer> {
+  const page = await browser.newPage();
+  const pcm = await page.evaluate(async (encoded) => {
+    const bytes = Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0));
+    const audio = await new OfflineAudioContext(1, 1, 16_000).decodeAudioData(bytes.buffer);
+    const samples = Int16Array.from(audio.getChannelData(0), (sample) => Math.max(-1, Math.min(1, sample)) * 32_767);
+    return Array.from(samples);
+  }, readFileSync(path).toString("base64"));
+  await page.close();
+  const once = Buffer.from(Int16Array.from(pcm).buffer);
+  const data = Buffer.concat(Array.from({ length: times }, () => once));
+  const head = Buffer.alloc(44);
+  head.write("RIFF", 0);
+  head.writeUInt32LE(36 + data.length, 4);
+  head.write("WAVEfmt ", 8);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20);
+  head.writeUInt16LE(1, 22);
+  head.writeUInt32LE(16_000, 24);
+  head.writeUInt32LE(32_000, 28);
+  head.writeUInt16LE(2, 32);
+  head.writeUInt16LE(16, 34);
+  head.write("data", 36);
+  head.writeUInt32LE(data.length, 40);
+  return Buffer.concat([head, data]);
+}
+
+/**
+ * Opens an address in a profile of its own. Where the test ends, nothing may have gone wrong there: no breach of the
+ * Content-Security-Policy, no error of a script, no dialog that a payload opened.
+ */
+export async function visit(t: TestContext, browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ reducedMotion: "reduce", ...options });
+  // How long a slow machine takes is no subject of these tests.
+  context.setDefaultTimeout(120_000);
+  const faults: string[] = [];
+  t.after(async () => {
+    await context.close();
+    assert.deepEqual(faults, []);
+  });
+  await context.exposeBinding("tellBreach", (_, breach: string) => { faults.push(breach); });
+  await context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) => {
+      const tell = (globalThis as unknown as { tellBreach: (breach: string) => void }).tellBreach;
+      tell(`policy: ${violatedDirective} ${blockedURI} ${sample}`);
+    });
+  });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => { faults.push(`script: ${error.message}`); });
+  page.on("dialog", (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("console", (message) => {
+    if (/Content.Security.Policy|Trusted/i.test(message.text())) faults.push(`console: ${message.text()}`);
+  });
+  await page.goto(url);
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  return page;
+}
+
+/** Fails with what axe finds wrong (WCAG 2.2 AA and its best practices). */
+export async function assertAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
+  assert.deepEqual(found, []);
+}
