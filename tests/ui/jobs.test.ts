@@ -182,6 +182,7 @@ test("many jobs: page by page, by state, a few are listened to and the others as
   await card(page, quiet.name).getByText("Cancelled", { exact: true }).waitFor();
   assert.ok(listened.size <= 3, [...listened].join(" "));
   await page.getByLabel("Show").selectOption("cancelled");
+  await list(page).getByRole("listitem").nth(1).waitFor({ state: "detached" });
   await card(page, quiet.name).waitFor();
   assert.equal(await list(page).getByRole("listitem").count(), 1);
   await page.getByLabel("Show").selectOption("failed");
