@@ -47,11 +47,10 @@ async function waiting(of: string, name: string): Promise<string> {
 
 test("a file becomes a job, is followed while it is heard, and leads to its transcript", async (t) => {
   const page = await visit(t, browser, `${edge.url}/jobs`);
-  await choose(page, { name: "long talk.wav", mimeType: "audio/wav", buffer: await wavOf(browser, SAMPLE, 12) });
+  await choose(page, { name: "long talk.wav", mimeType: "audio/wav", buffer: await wavOf(browser, SAMPLE, 5) });
   await start(page).click();
   await page.getByText("Enter a key first.").waitFor();
   await enterKey(page, key);
-  await page.getByLabel("Names and terms").fill("sunshine");
   await list(page).getByText("No jobs yet").waitFor();
   // Every state in which the job was seen.
   await page.evaluate(() => {
@@ -68,6 +67,7 @@ test("a file becomes a job, is followed while it is heard, and leads to its tran
   await start(page).click();
   const read = card(page, "long talk.wav").getByRole("link", { name: "Read it" });
   await read.waitFor();
+  await page.getByLabel("Names and terms").fill("sunshine");
   const seen = await page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen);
   assert.ok(seen.some((state) => /^running 0\.\d/.test(state)), `its progress was seen: ${seen.join(", ")}`);
   assert.equal(asked.filter((request) => request === "GET /v1/jobs").length, 0, "what is listened to is not asked after");
@@ -212,7 +212,7 @@ test("what goes wrong is told in words, and nothing chosen or typed is lost", as
   await page.getByRole("region", { name: "A new job" }).getByText("This key may not do that").waitFor();
   await page.getByRole("button", { name: "Forget" }).click();
   await list(page).getByText("No key yet").waitFor();
-  await enterKey(page, await makeKey(edge, { owner: "few", limits: [{ name: "few", kind: "rate", unit: "requests", limit: 1, window_seconds: 6 }] }));
+  await enterKey(page, await makeKey(edge, { owner: "few", limits: [{ name: "few", kind: "rate", unit: "requests", limit: 1, window_seconds: 4 }] }));
   await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
   assert.equal(await page.getByLabel("Names and terms").inputValue(), "kept");
   await page.getByText("kept.wav").waitFor();
@@ -223,14 +223,21 @@ test("what goes wrong is told in words, and nothing chosen or typed is lost", as
   await start(page).click();
   const notice = page.getByRole("region", { name: "A new job" }).getByRole("alert");
   await notice.getByText("Too many requests").waitFor();
-  await page.waitForFunction(() => document.querySelector("[data-countdown]") === null);
-  await notice.getByRole("button", { name: "Try again" }).click();
+  // The upload and the job are a request each, and the key has one at a time: what is done is not asked for again.
+  const made = card(page, "kept.wav");
+  for (;;) {
+    await notice.or(made).first().waitFor();
+    if ((await notice.count()) === 0) break;
+    await page.waitForFunction(() => document.querySelector("[data-countdown]") === null);
+    await notice.getByRole("button", { name: "Try again" }).click();
+    await notice.waitFor({ state: "detached" });
+  }
   await card(page, "kept.wav").getByRole("link", { name: "Read it" }).waitFor();
 });
 
 for (const { name, ...options } of LOOKS) {
   test(`the jobs, ${name}: axe finds nothing, nothing is wider than the window`, async (t) => {
-    const of = await makeKey(idle, { owner: `look ${name}` });
+    const of = await makeKey(idle, { owner: `look-${name}` });
     const page = await visit(t, browser, `${idle.url}/jobs`, options);
     await list(page).getByText("No key yet").waitFor();
     await assertLooks(page);
