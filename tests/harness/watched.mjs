@@ -67,5 +67,6 @@ export default {
     return Response.json(calls);
   },
 
+  queue: (batch, env, ctx) => edge.queue(batch, bindings(env), ctx),
   scheduled: (event, env, ctx) => edge.scheduled(event, bindings(env), ctx),
 };

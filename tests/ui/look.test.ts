@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
-import { assertAccessible, SAMPLE, startBrowser, visit } from "./browser.ts";
+import { SAMPLE, startBrowser, visit } from "./browser.ts";
+import { assertLooks, LOOKS } from "./looks.ts";
 import { assertHeard, choose, enterKey, transcribeButton, transcript } from "./playground.ts";
 import { type Edge, makeKey, type Service, startEdge, startService } from "./processes.ts";
 
@@ -21,20 +22,11 @@ after(async () => {
 });
 
 const ground = "getComputedStyle(document.body).backgroundColor";
-const LOOKS = [
-  { name: "light", colorScheme: "light", viewport: { width: 1280, height: 900 } },
-  { name: "dark", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
-  { name: "phone", colorScheme: "light", viewport: { width: 390, height: 844 } },
-  { name: "narrowest", colorScheme: "dark", viewport: { width: 320, height: 640 } },
-] as const;
 
 for (const { name, ...options } of LOOKS) {
   test(`the playground in every state, ${name}: axe finds nothing, nothing is wider than the window`, async (t) => {
     const page = await visit(t, browser, edge.url, options);
-    const look = async (): Promise<void> => {
-      await assertAccessible(page);
-      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), options.viewport.width);
-    };
+    const look = (): Promise<void> => assertLooks(page);
     await look();
     await transcript(page).getByText("Nothing heard yet").waitFor();
     await choose(page, { name: "not audio.wav", mimeType: "audio/wav", buffer: Buffer.from("This is no audio. ".repeat(100)) });

@@ -74,7 +74,11 @@ export async function startRelay(target: string): Promise<Relay> {
     },
     holdAnswer: (after) => held((chunk) => chunk.includes(after), (hold) => { answer = hold; }),
     cut,
-    mend: () => { isDown = false; },
+    mend: () => {
+      isDown = false;
+      upload = null;
+      answer = null;
+    },
     stop: async () => {
       cut();
       server.close();

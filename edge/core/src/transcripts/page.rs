@@ -24,6 +24,9 @@ const DOWNLOADS: [(&str, &str); 4] = [
     ("Everything (JSON)", "verbose_json"),
 ];
 
+/// Length of the description, in characters.
+const SUMMARY_CHARS: usize = 160;
+
 /// Headers of the pages, a line each. The policy lets nothing in but the page's own style (CSP Level 3), no search
 /// engine keeps it, and no copy outlives the link.
 pub fn headers() -> String {
@@ -75,21 +78,65 @@ pub fn page(row: &Row, token: &str) -> Result<String, EdgeError> {
     let _ = writeln!(body, "<main lang=\"{}\">", written.code());
     body += &segments(&transcript);
     body += "</main>\n";
-    Ok(document(&title, &body))
+    let description = match summary(&transcript) {
+        text if text.is_empty() => format!("{length} of speech, {language}."),
+        text => text,
+    };
+    Ok(document(&title, &preview(&title, &description), &body))
 }
 
 /// The page where a link leads nowhere: it never did, or no longer does.
 pub fn missing_page() -> String {
     let body = "<main>\n<h1>Nothing is here</h1>\n<p class=\"about\">This link was ended, has expired, or is \
                 incomplete. Ask whoever gave it to you for another one.</p>\n</main>\n";
-    document("Nothing is here", body)
+    document("Nothing is here", "", body)
 }
 
-fn document(title: &str, body: &str) -> String {
+/// What is shown of the page where the link is pasted (Open Graph), each in a line. `title` is escaped already.
+fn preview(title: &str, description: &str) -> String {
+    let description = escape(description);
+    format!(
+        "<meta name=\"description\" content=\"{description}\">\n\
+         <meta property=\"og:type\" content=\"article\">\n\
+         <meta property=\"og:title\" content=\"{title}\">\n\
+         <meta property=\"og:description\" content=\"{description}\">\n"
+    )
+}
+
+/// How the text begins: whole words, as long as the places where it is shown take it.
+fn summary(transcript: &Transcript) -> String {
+    let texts = transcript
+        .segments
+        .iter()
+        .map(|segment| segment.text.as_str());
+    let words = texts.flat_map(str::split_whitespace);
+    let mut summary = String::new();
+    let mut letters = 0;
+    for word in words {
+        let word = visible(word);
+        let length = word.chars().count();
+        if letters + length > SUMMARY_CHARS {
+            // A script without spaces has one word that is longer than all of it.
+            if summary.is_empty() {
+                summary.extend(word.chars().take(SUMMARY_CHARS));
+            }
+            summary.push('…');
+            break;
+        }
+        if !summary.is_empty() && length > 0 {
+            summary.push(' ');
+        }
+        summary += &word;
+        letters += length + 1;
+    }
+    summary
+}
+
+fn document(title: &str, head: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"robots\" content=\"noindex, nofollow\">\n<title>{title}</title>\n\
+         <meta name=\"robots\" content=\"noindex, nofollow\">\n<title>{title}</title>\n{head}\
          <style>{STYLE}</style>\n</head>\n<body>\n<div class=\"frame\">\n{body}</div>\n</body>\n</html>\n"
     )
 }
@@ -186,6 +233,8 @@ mod tests {
             "<li><time>0:00</time><p dir=\"auto\">Hello.</p></li>",
             "href=\"/t/abcdefghijklmnopqrstuvwxyzABCDEF?format=srt\"",
             "content=\"noindex, nofollow\"",
+            "<meta property=\"og:title\" content=\"talk.flac\">",
+            "<meta property=\"og:description\" content=\"Hello.",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
@@ -211,6 +260,24 @@ mod tests {
         let turned = of(Some("a\u{202E}gpj.exe\n"), "Hello.");
         assert!(turned.contains("<title>agpj.exe</title>"));
         assert!(of(Some("\u{202E}"), "Hello.").contains("<title>Transcript</title>"));
+    }
+
+    #[test]
+    fn a_description_is_how_the_text_begins() {
+        let described = |text: &str| {
+            let mut transcript = transcript();
+            transcript.segments.truncate(1);
+            transcript.segments[0].text = text.to_owned();
+            summary(&transcript)
+        };
+        assert_eq!(described(" One  two.\n"), "One two.");
+        assert_eq!(described("a\u{202E}b"), "ab");
+        assert_eq!(described(" "), "");
+        let long = described(&"word ".repeat(100));
+        assert!(long.ends_with("word…") && long.chars().count() <= SUMMARY_CHARS + 1);
+        let unspaced = described(&"語".repeat(1000));
+        assert_eq!(unspaced.chars().count(), SUMMARY_CHARS + 1);
+        assert_eq!(preview("a", "\"><b>").matches("<b>").count(), 0);
     }
 
     #[test]

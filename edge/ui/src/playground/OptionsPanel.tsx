@@ -1,6 +1,6 @@
 import { Check, Select, TextArea } from "../parts/Field";
 import { playground } from "../text/playground";
-import { languages } from "./languages";
+import { languages } from "../parts/languages";
 import { FORMATS, type Settings, TASKS } from "./settings";
 
 interface Props {

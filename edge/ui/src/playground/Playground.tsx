@@ -1,10 +1,10 @@
-import { useEffect, useRef, useState } from "preact/hooks";
-import { type ApiError, asApiError, isAbort } from "../api/errors";
+import { useRef, useState } from "preact/hooks";
 import { apiKey, useKey } from "../api/key";
 import { Button } from "../parts/Button";
 import { ErrorNotice } from "../parts/ErrorNotice";
 import { Frame } from "../parts/Frame";
 import { KeyPanel } from "../parts/KeyPanel";
+import { useModels } from "../parts/useModels";
 import { playground } from "../text/playground";
 import { CodePanel } from "./CodePanel";
 import { faultOf } from "./file";
@@ -12,7 +12,6 @@ import { OptionsPanel } from "./OptionsPanel";
 import { ResultPanel } from "./ResultPanel";
 import { keepSettings, readSettings, type Settings } from "./settings";
 import { SourcePanel } from "./SourcePanel";
-import { modelsOf } from "./transcribe";
 import { useTranscription } from "./useTranscription";
 
 /** Stands in the code while no file is chosen. */
@@ -59,27 +58,4 @@ export function Playground() {
       <CodePanel settings={settings} fileName={file?.name ?? EXAMPLE_NAME} />
     </Frame>
   );
-}
-
-interface Models {
-  readonly models: readonly string[];
-  readonly error: ApiError | null;
-}
-
-const UNKNOWN: Models = { models: [], error: null };
-
-/** The models that a key may use; asked for when the key is another one. */
-function useModels(key: string | null): Models {
-  const [found, setFound] = useState<Models>(UNKNOWN);
-  useEffect(() => {
-    setFound(UNKNOWN);
-    if (key === null) return undefined;
-    const controller = new AbortController();
-    modelsOf(key, controller.signal).then(
-      (models) => { setFound({ models, error: null }); },
-      (error: unknown) => { if (!isAbort(error)) setFound({ models: [], error: asApiError(error) }); },
-    );
-    return () => { controller.abort(); };
-  }, [key]);
-  return found;
 }

@@ -7,11 +7,12 @@ import { ErrorNotice } from "../parts/ErrorNotice";
 import { Icon } from "../parts/Icon";
 import { Notice } from "../parts/Notice";
 import { Progress } from "../parts/Progress";
+import { nameWith, save } from "../parts/save";
+import { ShareDialog } from "../parts/ShareDialog";
 import { clock } from "../text/common";
 import { playground } from "../text/playground";
-import { downloadsOf, nameWith, save } from "./download";
+import { downloadsOf } from "./download";
 import { hasWords } from "./pieces";
-import { ShareDialog } from "./ShareDialog";
 import { TranscriptText } from "./TranscriptText";
 import { useFollow } from "./useFollow";
 import type { Run } from "./useTranscription";
@@ -106,7 +107,7 @@ function Uses({ run, apiKey }: { readonly run: Run; readonly apiKey: string | nu
         <div class="actions">
           <span class="kept"><Icon name="done" size={16} />{playground.kept}</span>
           <Button small onClick={() => { setSharing(true); }}><Icon name="link" size={16} />{playground.share}</Button>
-          <a class="small-text" href="/transcripts">{playground.openKept}</a>
+          <a class="small-text" href={`/transcripts#${transcriptId}`}>{playground.openKept}</a>
         </div>
       )}
       {sharing && transcriptId !== null && apiKey !== null && (

@@ -1,14 +1,16 @@
 import type { RefObject } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { Button, buttonClass } from "../parts/Button";
+import { useEffect, useState } from "preact/hooks";
+import { Button } from "../parts/Button";
 import { Icon } from "../parts/Icon";
 import { Notice } from "../parts/Notice";
+import { Picker } from "../parts/Picker";
+import { useDrop } from "../parts/useDrop";
+import { audioText } from "../text/audio";
 import { bytes } from "../text/common";
 import { playground } from "../text/playground";
 import { faultOf, type FileWarning, warningOf } from "./file";
 import { Player } from "./Player";
 import { RecorderPanel } from "./RecorderPanel";
-import { useDrop } from "./useDrop";
 import { useRecorder } from "./useRecorder";
 
 interface Props {
@@ -31,13 +33,13 @@ export function SourcePanel({ file, audio, onFile }: Props) {
       {!isOpen && !file && (
         <div class="drop">
           <Icon name="speech" size={36} />
-          <p><strong>{playground.drop}</strong></p>
-          <p class="soft small-text">{playground.kinds}</p>
+          <p><strong>{audioText.drop}</strong></p>
+          <p class="soft small-text">{audioText.kinds}</p>
         </div>
       )}
       {!isOpen && (
         <div class="actions source-actions">
-          <Picker label={file ? playground.otherFile : playground.choose} onFile={onFile} />
+          <Picker label={file ? audioText.otherFile : audioText.choose} onFile={onFile} />
           <Button onClick={recorder.start}>
             <Icon name="microphone" size={18} />
             {playground.record}
@@ -50,29 +52,6 @@ export function SourcePanel({ file, audio, onFile }: Props) {
         </Notice>
       )}
     </section>
-  );
-}
-
-/** The browser's own choice of files, looking like a button. */
-function Picker({ label, onFile }: { readonly label: string; readonly onFile: (file: File) => void }) {
-  const input = useRef<HTMLInputElement>(null);
-  return (
-    <label class={`${buttonClass()} picker`}>
-      <Icon name="upload" size={18} />
-      {label}
-      <input
-        ref={input}
-        class="unseen"
-        type="file"
-        accept="audio/*,video/mp4,video/webm,.flac,.mp3,.mp4,.mpeg,.mpga,.m4a,.ogg,.opus,.wav,.webm"
-        onChange={(event) => {
-          const chosen = event.currentTarget.files?.[0];
-          if (chosen) onFile(chosen);
-          // The same file can be chosen again.
-          event.currentTarget.value = "";
-        }}
-      />
-    </label>
   );
 }
 
@@ -90,13 +69,13 @@ function Chosen({ file, audio, onRemove }: ChosenProps) {
     void warningOf(file).then((found) => { if (isWanted) setWarning(found); });
     return () => { isWanted = false; };
   }, [file]);
-  const said = fault === "huge" ? playground.fault.huge(file.size) : playground.fault.empty;
+  const said = fault === "huge" ? playground.fault.huge(file.size) : audioText.empty;
   return (
     <>
       <div class="file">
         <bdi class="file-name">{file.name}</bdi>
         <span class="soft small-text">{bytes(file.size)}</span>
-        <Button kind="quiet" small square aria-label={playground.removeFile} title={playground.removeFile} onClick={onRemove}>
+        <Button kind="quiet" small square aria-label={audioText.removeFile} title={audioText.removeFile} onClick={onRemove}>
           <Icon name="close" size={16} />
         </Button>
       </div>
@@ -112,7 +91,7 @@ function Chosen({ file, audio, onRemove }: ChosenProps) {
 }
 
 function Warning({ warning, file }: { readonly warning: FileWarning; readonly file: File }) {
-  const { title, detail } = warning === "large" ? playground.warning.large(file.size) : playground.warning.unknown;
+  const { title, detail } = warning === "large" ? playground.warning.large(file.size) : audioText.unknown;
   return (
     <Notice kind="warning" title={title}>
       <p>{detail} {warning === "large" && <a href="/jobs">{playground.toJobs}</a>}</p>

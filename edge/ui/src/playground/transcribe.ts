@@ -1,5 +1,5 @@
 // One transcription from its first byte to its last word.
-import { call, text as textOfPath } from "../api/client";
+import { text as textOfPath } from "../api/client";
 import { ApiError } from "../api/errors";
 import { EventParser } from "../api/events";
 import type { components } from "../api/schema";
@@ -54,12 +54,6 @@ export async function transcribe({ settings, file, key, signal, tell }: Order): 
 export async function wordsOf(id: string, key: string, signal: AbortSignal): Promise<readonly Piece[]> {
   const kept = await textOfPath("/v1/transcripts/{id}", { key, path: { id }, query: { format: "verbose_json" }, signal });
   return piecesOf(JSON.parse(kept) as components["schemas"]["VerboseTranscription"]);
-}
-
-/** The models that a key may use. */
-export async function modelsOf(key: string, signal: AbortSignal): Promise<readonly string[]> {
-  const { data } = await call("get", "/v1/models", { key, signal });
-  return data.map(({ id }) => id);
 }
 
 /** The events of a streamed answer, put together. */

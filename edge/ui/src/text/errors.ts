@@ -36,7 +36,17 @@ const BY_CODE: Partial<Record<ErrorCode, Explanation>> = {
   file_too_large: { title: "The file is too large", detail: "A transcription takes up to 25 MiB. Compress the audio (opus, mp3), or send it as a job: a job takes up to 5 GB.", link: JOBS },
   audio_too_long: { title: "The audio is too long", detail: "Split it, or ask whoever runs this service to allow more." },
   unsupported_media_type: { title: "The service does not take this kind of file", detail: "Send audio: flac, mp3, mp4, m4a, ogg, opus, wav or webm." },
+  upload_mismatch: { title: "The file is not the one that was announced", detail: "Its bytes changed on the way, or before. Choose it again." },
   request_timeout: { title: "The upload stopped", detail: "Nothing came for too long. Send it again." },
+
+  // Uploads, and addresses of audio
+  upload_is_incomplete: { title: "Parts of the file are missing", detail: "Choose the same file again: what is missing is sent." },
+  upload_is_complete: { title: "The file is there already", detail: "It needs no further part." },
+  too_many_uploads: { title: "Too many files wait for a job", detail: "Make jobs of them, or wait: an upload goes by itself after two days." },
+  url_unreachable: { title: "The address does not answer", detail: "The audio could not be fetched from there." },
+  url_timeout: { title: "The address was too slow", detail: "The audio did not come in time." },
+  url_not_allowed: { title: "This address is not fetched from", detail: "Only public addresses of the internet are, over HTTPS." },
+  urls_switched_off: { title: "Nothing is fetched here", detail: "Upload the file instead." },
 
   // Limits
   rate_limit_exceeded: { title: "Too many requests", detail: "The rate of this key is used up for the moment." },
@@ -62,6 +72,11 @@ const BY_CODE: Partial<Record<ErrorCode, Explanation>> = {
   store_unavailable: { title: "The transcript could not be kept", detail: "It was to be kept and can't be at the moment. Try again, or do not ask to keep it." },
   deadline_exceeded: { title: "The service was too busy", detail: "The request waited too long. Try again later." },
   upstream_timeout: { title: "It took too long", detail: "The answer did not come in time. Try shorter audio, or send it as a job.", link: JOBS },
+
+  jobs_unavailable: { title: "The jobs can't be reached now", detail: BUSY },
+  database_unavailable: { title: "The transcripts can't be reached now", detail: BUSY },
+  storage_full: { title: "There is no room for the file now", detail: BUSY },
+  internal_error: { title: "The service failed", detail: "That is no fault of yours. Try again; if it stays so, tell whoever runs this service." },
 
   // The way there
   network_lost: { title: "The connection was lost", detail: "Nothing that you chose or typed is lost. Look after the network, then try again." },

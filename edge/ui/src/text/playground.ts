@@ -5,12 +5,7 @@ export const playground = {
   title: "Speech to text",
   lead: "Drop a recording or speak into the microphone, and read along while it is heard.",
   audio: "Audio",
-  drop: "Drop an audio file here",
-  choose: "Choose a file",
   record: "Record",
-  kinds: "flac, mp3, mp4, m4a, ogg, opus, wav, webm",
-  otherFile: "Another file",
-  removeFile: "Remove the file",
   player: "Player",
   unplayable: "This browser can't play this file. It can be transcribed all the same.",
 
@@ -32,7 +27,6 @@ export const playground = {
   },
 
   fault: {
-    empty: { title: "The file is empty", detail: "It has 0 bytes, so there is nothing to hear. Choose another one." },
     huge: (size: number) => ({
       title: "The file is too large",
       detail: `It has ${bytes(size)}; a transcription takes 100 MB at most. A job takes up to 5 GB.`,
@@ -43,7 +37,6 @@ export const playground = {
       title: "The file is large",
       detail: `It has ${bytes(size)}. Most services take 25 MB here; a job takes up to 5 GB.`,
     }),
-    unknown: { title: "This does not look like audio", detail: "The service will say for certain. It knows flac, mp3, mp4, m4a, ogg, opus, wav and webm." },
   },
   toJobs: "To the jobs",
 
@@ -94,15 +87,6 @@ export const playground = {
   kept: "Kept",
   openKept: "Kept transcripts",
   share: "Share…",
-  shareTitle: "Share this transcript",
-  shareLead: "Whoever has the link can read the transcript, without a key.",
-  shareExpires: "The link ends",
-  shareFor: { never: "Never", day: "After a day", week: "After a week", month: "After 30 days" },
-  shareMake: "Make a link",
-  shareLink: "The link, shown this once",
-  shareCopy: "Copy the link",
-  shareEnd: "End all links",
-  shareEnded: "All links to this transcript have ended.",
 
   code: "The same as code",
   codeLead: "Exactly this request. Put your key in the variable API_KEY.",

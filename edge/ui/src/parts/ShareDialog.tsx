@@ -1,30 +1,32 @@
 import { useState } from "preact/hooks";
 import { call } from "../api/client";
 import { type ApiError, asApiError } from "../api/errors";
-import { Button } from "../parts/Button";
-import { CopyButton } from "../parts/CopyButton";
-import { Dialog } from "../parts/Dialog";
-import { ErrorNotice } from "../parts/ErrorNotice";
-import { Select, TextField } from "../parts/Field";
-import { say } from "../parts/Toasts";
+import { Button } from "./Button";
+import { CopyButton } from "./CopyButton";
+import { Dialog } from "./Dialog";
+import { ErrorNotice } from "./ErrorNotice";
+import { Select, TextField } from "./Field";
+import { say } from "./Toasts";
 import { common } from "../text/common";
-import { playground } from "../text/playground";
+import { shareText } from "../text/share";
 
 const DAY = 86_400;
 const SPANS = { never: null, day: DAY, week: 7 * DAY, month: 30 * DAY } as const;
 type Span = keyof typeof SPANS;
 
-const OPTIONS = (Object.keys(SPANS) as Span[]).map((value) => ({ value, label: playground.shareFor[value] }));
+const OPTIONS = (Object.keys(SPANS) as Span[]).map((value) => ({ value, label: shareText.spans[value] }));
 
 interface Props {
   /** Of the transcript. */
   readonly id: string;
   readonly apiKey: string;
   readonly onClose: () => void;
+  /** How many more links lead to it, or that none does any more. */
+  readonly onChange?: (change: 1 | "none") => void;
 }
 
 /** Makes a link to a transcript, and ends all of them. */
-export function ShareDialog({ id, apiKey, onClose }: Props) {
+export function ShareDialog({ id, apiKey, onClose, onChange }: Props) {
   const [span, setSpan] = useState<Span>("week");
   const [url, setUrl] = useState<string | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
@@ -46,30 +48,32 @@ export function ShareDialog({ id, apiKey, onClose }: Props) {
       const seconds = SPANS[span];
       const made = await call("post", "/v1/transcripts/{id}/share", { key: apiKey, path, body: seconds === null ? {} : { expires_in_seconds: seconds } });
       setUrl(made.url);
+      onChange?.(1);
     });
   const end = (): Promise<void> =>
     ask(async () => {
       await call("delete", "/v1/transcripts/{id}/share", { key: apiKey, path });
       setUrl(null);
-      say(playground.shareEnded);
+      onChange?.("none");
+      say(shareText.ended);
     });
 
   return (
-    <Dialog title={playground.shareTitle} onClose={onClose}>
-      <p class="soft">{playground.shareLead}</p>
+    <Dialog title={shareText.title} onClose={onClose}>
+      <p class="soft">{shareText.lead}</p>
       {url === null ? (
-        <Select label={playground.shareExpires} value={span} options={OPTIONS} onInput={setSpan} />
+        <Select label={shareText.expires} value={span} options={OPTIONS} onInput={setSpan} />
       ) : (
-        <TextField label={playground.shareLink} value={url} readOnly onInput={() => undefined} onFocus={(event) => { event.currentTarget.select(); }} />
+        <TextField label={shareText.link} value={url} readOnly onInput={() => undefined} onFocus={(event) => { event.currentTarget.select(); }} />
       )}
       {error && <ErrorNotice error={error} />}
       <div class="actions">
-        <Button kind="quiet" disabled={busy} onClick={() => void end()}>{playground.shareEnd}</Button>
+        <Button kind="quiet" disabled={busy} onClick={() => void end()}>{shareText.end}</Button>
         <Button onClick={onClose}>{common.close}</Button>
         {url === null ? (
-          <Button kind="primary" disabled={busy} onClick={() => void make()}>{playground.shareMake}</Button>
+          <Button kind="primary" disabled={busy} onClick={() => void make()}>{shareText.make}</Button>
         ) : (
-          <CopyButton text={url} label={playground.shareCopy} small={false} kind="primary" />
+          <CopyButton text={url} label={shareText.copy} small={false} kind="primary" />
         )}
       </div>
     </Dialog>
