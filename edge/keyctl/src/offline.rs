@@ -270,6 +270,10 @@ impl AccountObjects for Drafts {
     async fn purge_webhooks(&self, _: &str) -> Result<u64, PortError> {
         absent()
     }
+
+    async fn purge_portal(&self, _: &str) -> Result<u64, PortError> {
+        absent()
+    }
 }
 
 impl JobObjects for Drafts {
