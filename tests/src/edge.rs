@@ -181,6 +181,8 @@ async fn life(harness: &Value, state: &Path, log: &Log) -> (Process, Vec<String>
 fn client() -> Client {
     Client::builder()
         .no_proxy()
+        // Where an answer leads is looked at, not gone.
+        .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap_or_else(|error| panic!("no HTTP client: {error}"))
 }

@@ -546,6 +546,7 @@ fn the_matrix_has_every_route_of_the_api_and_no_other() {
             .replace("tiny.en", "{id}")
             .replace(NO_TRANSCRIPT, "{id}")
             .replace(NO_WEBHOOK, "{id}")
+            .replace("key_00000000000000000000", "{id}")
             .replace("job_00000000000000000000", "{id}")
             .replace("up_00000000000000000000", "{id}")
             .replace(NO_TOKEN, "{token}")

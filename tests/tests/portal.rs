@@ -154,7 +154,10 @@ async fn a_key_that_was_taken_works_at_once_and_one_that_was_revoked_is_refused_
         .await
         .expect(200)
         .json();
-    assert!(usage["total"]["served"].as_u64().unwrap() >= 3, "{usage}");
+    assert!(
+        usage["total"]["outcomes"]["served"].as_u64().unwrap() >= 3,
+        "{usage}"
+    );
 
     let revoke = browser.call(Method::DELETE, &format!("/portal/keys/{id}"));
     revoke.send().await.expect(204);
