@@ -85,13 +85,11 @@ impl PortalObjects for Memory {
             let mut all = self.tickets.attempts.borrow_mut();
             let attempts = all.entry(from.to_owned()).or_default();
             attempts.retain(|at| at + HOUR_MS > now);
-            match attempts.len().checked_sub(most as usize) {
-                Some(over) => attempts[over] + HOUR_MS - now,
-                None => {
-                    attempts.push(now);
-                    0
-                }
+            if let Some(over) = attempts.len().checked_sub(most as usize) {
+                return attempts[over] + HOUR_MS - now;
             }
+            attempts.push(now);
+            0
         })
     }
 }
