@@ -1,0 +1,5 @@
+// What is said beside the bar of a limit.
+export const limitBars = {
+  used: (what: string): string => `${what} used`,
+  again: (when: string): string => `more ${when}`,
+} as const;
