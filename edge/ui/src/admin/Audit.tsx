@@ -3,10 +3,10 @@ import { call } from "../api/client";
 import type { components } from "../api/schema";
 import { Empty } from "../parts/Empty";
 import { go, hashOf } from "../parts/hash";
+import { Moment } from "../parts/Moment";
 import { type Column, Table } from "../parts/Table";
 import { useLoad } from "../parts/useLoad";
 import { admin, auditText } from "../text/admin";
-import { moment } from "../text/common";
 import type { SectionProps } from "./Console";
 import { FilterForm } from "./FilterForm";
 import { ofField, toField } from "./moments";
@@ -29,7 +29,7 @@ const FIELDS = [
 type Name = (typeof FIELDS)[number]["name"];
 
 const COLUMNS: readonly Column<AuditEvent>[] = [
-  { key: "at", title: auditText.at, cell: ({ at }) => moment(at / 1000) },
+  { key: "at", title: auditText.at, cell: ({ at }) => <Moment at={at / 1000} /> },
   { key: "actor", title: auditText.actor, cell: ({ actor }) => <code class="long">{actor}</code> },
   { key: "action", title: auditText.action, cell: ({ action }) => <code>{action}</code> },
   { key: "target", title: auditText.target, cell: ({ target }) => <Target of={target} /> },
@@ -86,7 +86,7 @@ const json = (value: unknown): string => (value == null ? admin.none : JSON.stri
 function Change({ of: { before, after, request_id: request } }: { readonly of: AuditEvent }) {
   return (
     <details>
-      <summary>{auditText.change}</summary>
+      <summary>{auditText.show}</summary>
       <div class="stack change">
         <div><span class="field-label">{auditText.before}</span><pre class="notes"><code>{json(before)}</code></pre></div>
         <div><span class="field-label">{auditText.after}</span><pre class="notes"><code>{json(after)}</code></pre></div>

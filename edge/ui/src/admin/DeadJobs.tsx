@@ -4,12 +4,12 @@ import type { components } from "../api/schema";
 import { Button } from "../parts/Button";
 import { Empty } from "../parts/Empty";
 import { go, hashOf } from "../parts/hash";
+import { Moment } from "../parts/Moment";
 import { type Column, Table } from "../parts/Table";
 import { say } from "../parts/Toasts";
 import { useAct } from "../parts/useAct";
 import { useLoad } from "../parts/useLoad";
 import { admin, jobsText } from "../text/admin";
-import { moment } from "../text/common";
 import type { SectionProps } from "./Console";
 import { FilterForm } from "./FilterForm";
 import { Pager } from "./Pager";
@@ -41,7 +41,7 @@ export function DeadJobs({ place }: SectionProps) {
     { key: "key", title: jobsText.key, cell: ({ key_id: id }) => <a class="long" href={hashOf("keys", id)}>{id}</a> },
     { key: "attempts", title: jobsText.attempts, numeric: true, cell: ({ attempts }) => attempts },
     { key: "error", title: jobsText.error, cell: ({ error: { code, message } }) => <span class="long" dir="auto">{words(message) || words(code)}</span> },
-    { key: "ended", title: jobsText.ended, cell: ({ ended_at: at }) => moment(at) },
+    { key: "ended", title: jobsText.ended, cell: ({ ended_at: at }) => <Moment at={at} /> },
     { key: "retry", title: "", cell: ({ id }) => <Button small disabled={isBusy} onClick={() => { retry(id); }}>{jobsText.retry}</Button> },
   ];
   return (

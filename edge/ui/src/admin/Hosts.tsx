@@ -6,7 +6,7 @@ import { type Column, Table } from "../parts/Table";
 import { useLoad } from "../parts/useLoad";
 import { admin, hostsText } from "../text/admin";
 import { milliseconds } from "../text/usage";
-import { Badge } from "./Badge";
+import { Badge } from "../parts/Badge";
 import { useRootKey } from "./rootKey";
 import { Failure, Section } from "./Section";
 

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useCallback } from "preact/hooks";
 import { call } from "../api/client";
 import type { components } from "../api/schema";
@@ -55,10 +56,12 @@ export const bodyOf = ({ name, plan, limits, expires, metadata }: KeyDraft) => (
 interface Props {
   readonly draft: KeyDraft;
   readonly onChange: (draft: KeyDraft) => void;
+  /** Fields that stand among them. */
+  readonly children?: ComponentChildren;
 }
 
 /** Their fields. */
-export function KeyFields({ draft, onChange }: Props) {
+export function KeyFields({ draft, onChange, children }: Props) {
   const plans = usePlanNames(draft.plan);
   const set = <K extends keyof KeyDraft>(name: K) => (value: KeyDraft[K]): void => { onChange({ ...draft, [name]: value }); };
   const owns = draft.limits.length > 0;
@@ -66,6 +69,7 @@ export function KeyFields({ draft, onChange }: Props) {
     <>
       <div class="fields">
         <TextField label={keysText.name} value={draft.name} required maxLength={100} autocomplete="off" onInput={set("name")} />
+        {children}
         {plans === null ? (
           <TextField label={keysText.plan} value={draft.plan} autocomplete="off" spellcheck={false} onInput={set("plan")} />
         ) : (

@@ -19,7 +19,7 @@ import { moment } from "../text/common";
 import { count } from "../text/limits";
 import { CreditsDialog } from "./CreditsDialog";
 import { EditKey } from "./EditKey";
-import { Facts } from "./Facts";
+import { Facts } from "../parts/Facts";
 import { StateBadge } from "./Keys";
 import { RANGES, type Range, rangeOf, spanOf } from "./Overview";
 import { useRootKey } from "./rootKey";
@@ -87,11 +87,8 @@ export function KeyPage({ id, query }: { readonly id: string; readonly query: UR
       {data && open === "credits" && <CreditsDialog id={id} left={data.credits_left ?? null} onDone={() => { close(); reload(); }} onClose={close} />}
       {open === "rotate" && (
         <RotateDialog
-          onRotate={async (body, headers) => {
-            const { key } = await call("post", "/admin/keys/{id}/rotate", { key: root, path: { id }, body, headers });
-            setSecret(key);
-            reload();
-          }}
+          rotate={async (body, headers) => (await call("post", "/admin/keys/{id}/rotate", { key: root, path: { id }, body, headers })).key}
+          onRotated={(key) => { setSecret(key); reload(); }}
           onClose={close}
         />
       )}

@@ -5,11 +5,11 @@ import { Button, buttonClass } from "../parts/Button";
 import { Empty } from "../parts/Empty";
 import { Select, TextField } from "../parts/Field";
 import { go, hashOf, type Place } from "../parts/hash";
+import { Moment } from "../parts/Moment";
 import { type Column, Table } from "../parts/Table";
 import { useLoad } from "../parts/useLoad";
 import { admin, keysText } from "../text/admin";
-import { moment } from "../text/common";
-import { Badge } from "./Badge";
+import { Badge } from "../parts/Badge";
 import type { SectionProps } from "./Console";
 import { KeyPage } from "./KeyPage";
 import { NewKey } from "./NewKey";
@@ -36,7 +36,7 @@ const COLUMNS: readonly Column<KeySummary>[] = [
   { key: "owner", title: keysText.owner, cell: ({ owner }) => (owner === null ? admin.none : <a href={hashOf("owners", owner)}>{owner}</a>) },
   { key: "plan", title: keysText.plan, cell: ({ plan }) => (plan == null ? admin.none : <a href={hashOf("plans", plan)}>{plan}</a>) },
   { key: "state", title: keysText.state, cell: (key) => <StateBadge of={key} /> },
-  { key: "created", title: keysText.created, cell: ({ created_at: at }) => moment(at) },
+  { key: "created", title: keysText.created, cell: ({ created_at: at }) => <Moment at={at} /> },
 ];
 
 export function Keys({ place }: SectionProps) {

@@ -52,8 +52,9 @@ export function NewKey() {
         </Secret>
       ) : (
         <form class="panel stack" onSubmit={make}>
-          <TextField label={keysText.owner} hint={keysText.ownerHint} value={owner} maxLength={64} autocomplete="off" spellcheck={false} onInput={setOwner} />
-          <KeyFields draft={draft} onChange={setDraft} />
+          <KeyFields draft={draft} onChange={setDraft}>
+            <TextField label={keysText.owner} hint={keysText.ownerHint} value={owner} maxLength={64} autocomplete="off" spellcheck={false} onInput={setOwner} />
+          </KeyFields>
           <CreditsEditor label={keysText.ownCredits} credits={credits} onChange={setCredits} />
           <Check label={keysText.selfService} checked={selfService} onInput={setSelfService} />
           <Failure error={error} scope="admin:keys" />

@@ -69,17 +69,17 @@ export function Report({ report }: { readonly report: UsageReport }) {
   const { total } = report;
   const of = (...outcomes: string[]): number => outcomes.reduce((sum, outcome) => sum + (total.outcomes[outcome] ?? 0), 0);
   const refused = of("rate_limited", "quota_used_up", "concurrency_limited", "credits_used_up");
-  const share = (part: number): string => (total.requests === 0 ? admin.none : overviewText.servedOf(part / total.requests));
+  const share = (part: number): string => (total.requests === 0 ? admin.none : overviewText.percent(part / total.requests));
   const tiles = [
     { name: overviewText.requests, value: count(total.requests), detail: null },
-    { name: overviewText.served, value: count(of("served")), detail: share(of("served")) },
-    { name: overviewText.refused, value: count(refused), detail: share(refused) },
+    { name: overviewText.served, value: count(of("served")), detail: overviewText.ofAll(share(of("served"))) },
+    { name: overviewText.refused, value: count(refused), detail: overviewText.ofAll(share(refused)) },
     {
       name: overviewText.p50,
       value: total.latency_ms ? milliseconds(total.latency_ms.p50) : admin.none,
       detail: total.latency_ms ? overviewText.p99(milliseconds(total.latency_ms.p99)) : null,
     },
-    { name: overviewText.audio, value: overviewText.audioHours(total.audio_seconds / 3600), detail: overviewText.uploads(bytes(total.bytes)) },
+    { name: overviewText.audio, value: overviewText.heard(total.audio_seconds), detail: overviewText.uploads(bytes(total.bytes)) },
   ];
   const outcomes = Object.entries(total.outcomes).filter(([, times]) => times > 0);
   return (

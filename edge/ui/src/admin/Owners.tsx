@@ -11,7 +11,7 @@ import { useLoad } from "../parts/useLoad";
 import { admin, ownersText } from "../text/admin";
 import { count } from "../text/limits";
 import type { SectionProps } from "./Console";
-import { Facts } from "./Facts";
+import { Facts } from "../parts/Facts";
 import { FilterForm } from "./FilterForm";
 import { draftsOf, limitsOf } from "./limits";
 import { LimitsEditor } from "./LimitsEditor";

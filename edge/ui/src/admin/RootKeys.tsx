@@ -5,11 +5,11 @@ import { Button, buttonClass } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
 import { Empty } from "../parts/Empty";
 import { hashOf } from "../parts/hash";
+import { Moment } from "../parts/Moment";
 import { type Column, Table } from "../parts/Table";
 import { say } from "../parts/Toasts";
 import { useLoad } from "../parts/useLoad";
 import { admin, keysText, rootKeysText } from "../text/admin";
-import { moment } from "../text/common";
 import type { SectionProps } from "./Console";
 import { StateBadge } from "./Keys";
 import { NewRootKey } from "./NewRootKey";
@@ -35,7 +35,7 @@ export function RootKeys({ place }: SectionProps) {
     { key: "name", title: rootKeysText.name, cell: ({ name }) => <span class="long" dir="auto">{name}</span> },
     { key: "start", title: keysText.start, cell: ({ start }) => <code>{start}…</code> },
     { key: "state", title: keysText.state, cell: (of) => <StateBadge of={of} /> },
-    { key: "created", title: keysText.created, cell: ({ created_at: at }) => moment(at) },
+    { key: "created", title: keysText.created, cell: ({ created_at: at }) => <Moment at={at} /> },
     {
       key: "revoke",
       title: "",

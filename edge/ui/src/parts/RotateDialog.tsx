@@ -12,24 +12,29 @@ type Overlap = keyof typeof rotateText.overlaps;
 const OVERLAPS = (Object.keys(rotateText.overlaps) as Overlap[]).map((value) => ({ value, label: rotateText.overlaps[value] }));
 
 interface Props {
-  /** Asks for it; the dialog closes itself when that went well. */
-  readonly onRotate: (body: { readonly overlap_seconds: number }, headers: Readonly<Record<string, string>>) => Promise<void>;
+  /** Asks for it: the new key. */
+  readonly rotate: (body: { readonly overlap_seconds: number }, headers: Readonly<Record<string, string>>) => Promise<string>;
+  readonly onRotated: (key: string) => void;
   readonly onClose: () => void;
 }
 
 /** Gives a key another secret, and asks how long the old one is to work still. */
-export function RotateDialog({ onRotate, onClose }: Props) {
+export function RotateDialog({ rotate, onRotated, onClose }: Props) {
   const [overlap, setOverlap] = useState<Overlap>("3600");
   const { isBusy, error, act } = useAct();
   const idempotency = useRef(new Idempotency());
-  const rotate = async (event: SubmitEvent): Promise<void> => {
+  const ask = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const body = { overlap_seconds: Number(overlap) };
-    if (await act(() => onRotate(body, idempotency.current.headers(body)))) onClose();
+    let key = "";
+    if (!(await act(async () => { key = await rotate(body, idempotency.current.headers(body)); }))) return;
+    // The dialog gives the focus back before the key takes it.
+    onClose();
+    onRotated(key);
   };
   return (
     <Dialog title={rotateText.title} onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void rotate(event)}>
+      <form class="stack" onSubmit={(event) => void ask(event)}>
         <p class="soft">{rotateText.lead}</p>
         <Select label={rotateText.overlap} value={overlap} options={OVERLAPS} onInput={setOverlap} />
         {error && <ErrorNotice error={error} />}

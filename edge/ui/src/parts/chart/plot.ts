@@ -33,6 +33,19 @@ function aligned({ kind, starts, series }: ChartData): uPlot.AlignedData {
   return [[...starts], ...rows];
 }
 
+const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const UTC_DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+/** What stands below the lines of time: hours with the day below the first of each. */
+function times(splits: readonly number[], by: ChartData["by"]): string[] {
+  if (by === "day") return splits.map((at) => UTC_DAY.format(at * 1000));
+  const days = splits.map((at) => DAY.format(at * 1000));
+  const isDaily = new Set(days).size === days.length && days.length > 2;
+  if (isDaily) return days;
+  return splits.map((at, index) => (days[index] === days[index - 1] ? TIME.format(at * 1000) : `${TIME.format(at * 1000)}\n${days[index] ?? ""}`));
+}
+
 /** Draws into an element, and tells over which part the pointer is; `null`: over none. */
 export function draw(element: HTMLElement, first: ChartData, colours: Colours, width: number, height: number, onPoint: (index: number | null) => void): Plot {
   let data = first;
@@ -52,7 +65,7 @@ export function draw(element: HTMLElement, first: ChartData, colours: Colours, w
         y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
       },
       axes: [
-        { stroke: colours.ink, font: FONT, grid: { show: false }, ticks: { stroke: colours.line, width: 1, size: 4 } },
+        { stroke: colours.ink, font: FONT, values: (_plot, splits) => times(splits, by), grid: { show: false }, ticks: { stroke: colours.line, width: 1, size: 4 } },
         {
           stroke: colours.ink,
           font: FONT,
