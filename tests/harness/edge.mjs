@@ -43,7 +43,7 @@ const worker = (index) => ({
   d1Databases: { DB: "db" },
   r2Buckets: { BUCKET: "bucket" },
   durableObjects: Object.fromEntries(
-    [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"], ["FLEET", "Fleet"], ["JOBS", "Jobs"], ["WEBHOOKS", "Webhooks"]].map(([name, className]) => [
+    [["LIMITER", "Limiter"], ["DIRECTORY", "Directory"], ["FLEET", "Fleet"], ["JOBS", "Jobs"], ["PORTAL", "Portal"], ["WEBHOOKS", "Webhooks"]].map(([name, className]) => [
       name,
       { className, useSQLite: true, ...(index > 0 && { scriptName: "edge-0" }) },
     ]),

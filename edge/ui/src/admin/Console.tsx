@@ -1,9 +1,9 @@
 import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { rootKey, useKey } from "../api/key";
-import { Empty } from "../parts/Empty";
 import { Frame } from "../parts/Frame";
 import { hashOf, type Place, usePlace } from "../parts/hash";
+import { Notice } from "../parts/Notice";
 import { KeyPanel } from "../parts/KeyPanel";
 import { admin } from "../text/admin";
 import { keyText } from "../text/key";
@@ -48,7 +48,7 @@ export function Console() {
     <Frame page="/admin" title={admin.title} lead={admin.lead}>
       <KeyPanel store={rootKey} label={keyText.rootLabel} />
       {key === null ? (
-        <Empty icon="close" title={admin.noKey}><p>{admin.noKeyHint}</p></Empty>
+        <Notice title={admin.noKey}><p>{admin.noKeyHint}</p></Notice>
       ) : (
         <RootKey.Provider value={key}>
           <div class="console">

@@ -46,7 +46,7 @@ export function DeadJobs({ place }: SectionProps) {
   ];
   return (
     <Section title={admin.section.jobs} lead={jobsText.lead}>
-      <FilterForm key={owner} label={jobsText.caption} fields={FIELDS} values={{ owner }} onApply={(values) => { go(hashOf("jobs", "", values)); }} />
+      <FilterForm key={owner} label={jobsText.filter} fields={FIELDS} values={{ owner }} onApply={(values) => { go(hashOf("jobs", "", values)); }} />
       <Failure error={error} scope="admin:jobs" onRetry={reload} />
       <Failure error={refused} scope="admin:jobs" />
       {data && (

@@ -99,7 +99,7 @@ function Search({ owner, plan, enabled }: SearchProps) {
     else go(hashOf("keys", "", { [by]: meant, enabled: state }));
   };
   return (
-    <form class="panel filter" role="search" aria-label={keysText.caption} onSubmit={search}>
+    <form class="panel filter" role="search" aria-label={keysText.searchLabel} onSubmit={search}>
       <Select label={keysText.searchBy} value={by} options={BY} onInput={setBy} />
       <TextField label={keysText.search} type="search" value={text} autocomplete="off" spellcheck={false} onInput={setText} />
       <Select label={keysText.state} value={state} options={ENABLED} onInput={setState} />

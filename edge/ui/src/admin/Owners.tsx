@@ -27,7 +27,7 @@ const FIELDS = [{ name: "owner", label: ownersText.owner }] as const;
 export function Owners({ place: { id } }: SectionProps) {
   return (
     <Section title={id === "" ? admin.section.owners : id} lead={ownersText.lead}>
-      <FilterForm key={id} label={ownersText.owner} fields={FIELDS} values={{ owner: id }} onApply={({ owner }) => { go(hashOf("owners", owner)); }} />
+      <FilterForm key={id} label={ownersText.find} fields={FIELDS} values={{ owner: id }} onApply={({ owner }) => { go(hashOf("owners", owner)); }} />
       {id !== "" && <Owner key={`of ${id}`} id={id} />}
     </Section>
   );

@@ -54,7 +54,7 @@ export function PlanForm({ of, onDone }: Props) {
     };
     const isDone = await act(async () => {
       await call("put", "/admin/plans/{name}", { key: root, path: { name: name.trim() }, body });
-      say(admin.saved);
+      say(plansText.saved);
     });
     if (isDone) onDone();
   };

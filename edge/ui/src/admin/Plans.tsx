@@ -20,28 +20,49 @@ type Plan = components["schemas"]["Plan"];
 
 /** All plans, or the form of one. */
 export function Plans({ place: { id } }: SectionProps) {
+  if (id === "") return <PlanList />;
+  const back = <a class={buttonClass()} href={hashOf("plans")}>{admin.back}</a>;
+  const done = (): void => { go(hashOf("plans")); };
+  return (
+    <Section key={id} title={id === "new" ? plansText.makeTitle : plansText.editTitle(id)} actions={back}>
+      {id === "new" ? <PlanForm of={null} onDone={done} /> : <EditPlan name={id} onDone={done} />}
+    </Section>
+  );
+}
+
+/** Changes a plan, beginning with what it is now: a list may have it as it was. */
+function EditPlan({ name, onDone }: { readonly name: string; readonly onDone: () => void }) {
+  const key = useRootKey();
+  const load = useCallback((signal: AbortSignal) => call("get", "/admin/plans/{name}", { key, path: { name }, signal }), [key, name]);
+  const { data, error, reload } = useLoad(load);
+  return (
+    <>
+      <Failure error={error} scope="admin:plans" onRetry={reload} />
+      {data && <PlanForm of={data} onDone={onDone} />}
+    </>
+  );
+}
+
+function PlanList() {
   const key = useRootKey();
   const load = useCallback((signal: AbortSignal) => call("get", "/admin/plans", { key, signal }), [key]);
   const { data, error, reload } = useLoad(load);
   const [doomed, setDoomed] = useState<string | null>(null);
+  const [gone, setGone] = useState<readonly string[]>([]);
   const remove = async (name: string): Promise<void> => {
     await call("delete", "/admin/plans/{name}", { key, path: { name } });
+    // The list may have it for a moment still.
+    setGone([...gone, name]);
     say(plansText.removed);
-    reload();
   };
-  const shown = data?.data.find(({ name }) => name === id) ?? null;
-  const isForm = id === "new" || shown !== null;
+  const plans = data?.data.filter(({ name }) => !gone.includes(name));
   return (
-    <Section
-      title={id === "new" ? plansText.makeTitle : shown ? plansText.editTitle(shown.name) : admin.section.plans}
-      actions={isForm ? <a class={buttonClass()} href={hashOf("plans")}>{admin.back}</a> : <a class={buttonClass("primary")} href={hashOf("plans", "new")}>{plansText.make}</a>}
-    >
+    <Section title={admin.section.plans} actions={<a class={buttonClass("primary")} href={hashOf("plans", "new")}>{plansText.make}</a>}>
       <Failure error={error} scope="admin:plans" onRetry={reload} />
-      {isForm && <PlanForm key={id} of={shown} onDone={() => { reload(); go(hashOf("plans")); }} />}
-      {!isForm && data?.data.length === 0 && <Empty icon="close" title={plansText.none}><p>{plansText.noneHint}</p></Empty>}
-      {!isForm && data && (
+      {plans?.length === 0 && <Empty icon="close" title={plansText.none}><p>{plansText.noneHint}</p></Empty>}
+      {plans && (
         <ul class="cards">
-          {data.data.map((plan) => <PlanCard key={plan.name} plan={plan} onRemove={() => { setDoomed(plan.name); }} />)}
+          {plans.map((plan) => <PlanCard key={plan.name} plan={plan} onRemove={() => { setDoomed(plan.name); }} />)}
         </ul>
       )}
       {doomed !== null && (

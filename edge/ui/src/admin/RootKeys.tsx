@@ -53,7 +53,7 @@ export function RootKeys({ place }: SectionProps) {
       {data && (
         <div class="stack" aria-busy={isStale}>
           {data.data.length === 0 && <Empty icon="close" title={rootKeysText.none}><p>{rootKeysText.noneHint}</p></Empty>}
-          {data.data.length > 0 && <Table caption={admin.section["root-keys"]} columns={columns} rows={data.data} keyOf={({ id }) => id} />}
+          {data.data.length > 0 && <Table caption={rootKeysText.caption} columns={columns} rows={data.data} keyOf={({ id }) => id} />}
           <Pager place={place} next={data.next_cursor} />
         </div>
       )}

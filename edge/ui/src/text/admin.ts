@@ -63,7 +63,7 @@ export const overviewText = {
 
 export const hostsText = {
   lead: "As the location that answers sees them: each judges by the answers that it got itself.",
-  caption: "Hosts",
+  caption: "Hosts and their load",
   host: "Host",
   health: "Health",
   states: { healthy: "Healthy", unknown: "Not heard of", draining: "Draining", ejected: "Left out" },
@@ -82,7 +82,8 @@ export const hostsText = {
 
 export const keysText = {
   make: "Make a key",
-  caption: "Keys",
+  caption: "Keys found",
+  searchLabel: "Search keys",
   searchBy: "Search by",
   by: { owner: "Owner", plan: "Plan", id: "Id" },
   search: "Search for",
@@ -201,8 +202,9 @@ export const plansText = {
   edit: "Change",
   remove: "Delete",
   removeTitle: (name: string): string => `Delete the plan ${name}?`,
-  removeLead: "A plan that keys are on can't be deleted: move them to another plan, or revoke them, first.",
+  removeLead: "A plan that keys are on can't be deleted, and revoked keys stay on theirs. Move its keys to another plan first.",
   removed: "The plan is deleted.",
+  saved: "Saved. Lists may show it as it was for up to a minute.",
   none: "No plans yet",
   noneHint: "A plan is a set of limits that many keys share.",
 } as const;
@@ -210,7 +212,7 @@ export const plansText = {
 export const ownersText = {
   lead: "Limits that all keys of an owner share, and the deletion of all that is kept about one.",
   owner: "Owner",
-  open: "Open",
+  find: "Find an owner",
   keys: "Keys, revoked ones included",
   listKeys: "List the keys",
   usage: "Usage",
@@ -230,7 +232,7 @@ export const ownersText = {
 
 export const auditText = {
   lead: "Every change, newest first. It never holds a secret.",
-  caption: "Audit",
+  caption: "Changes",
   filter: "Filter",
   actor: "Who",
   action: "What",
@@ -249,7 +251,8 @@ export const auditText = {
 
 export const jobsText = {
   lead: "Jobs that were given up: they failed, by no fault of their owners, as often as the deployment tries.",
-  caption: "Dead jobs",
+  caption: "Jobs that were given up",
+  filter: "Filter",
   owner: "Owner",
   job: "Job",
   key: "Key",
@@ -263,6 +266,7 @@ export const jobsText = {
 
 export const rootKeysText = {
   lead: "Who may use this console and the API behind it, and for what.",
+  caption: "All root keys",
   make: "Make a root key",
   create: "Make the root key",
   made: "The root key is made",
