@@ -44,7 +44,7 @@ function watched(name, binding) {
   });
 }
 
-const WATCHED = ["KEYS", "LIMITER", "DB", "BUCKET"];
+const WATCHED = ["KEYS", "LIMITER", "PORTAL", "DB", "BUCKET"];
 const bindings = (env) => ({ ...env, ...Object.fromEntries(WATCHED.map((name) => [name, watched(name, env[name])])) });
 
 // What objects write by themselves goes the same way.
@@ -68,4 +68,6 @@ export default {
   },
 
   scheduled: (event, env, ctx) => edge.scheduled(event, bindings(env), ctx),
+
+  queue: (batch, env, ctx) => edge.queue(batch, bindings(env), ctx),
 };

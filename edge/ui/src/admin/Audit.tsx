@@ -3,6 +3,7 @@ import { call } from "../api/client";
 import type { components } from "../api/schema";
 import { Empty } from "../parts/Empty";
 import { go, hashOf } from "../parts/hash";
+import { Json } from "../parts/Json";
 import { Moment } from "../parts/Moment";
 import { type Column, Table } from "../parts/Table";
 import { useLoad } from "../parts/useLoad";
@@ -81,15 +82,22 @@ function Target({ of }: { readonly of: string }) {
   return of.startsWith("key_") ? <a class="long" href={hashOf("keys", of)}>{of}</a> : <code class="long">{of}</code>;
 }
 
-const json = (value: unknown): string => (value == null ? admin.none : JSON.stringify(value, null, 2));
+function Side({ name, value }: { readonly name: string; readonly value: unknown }) {
+  return (
+    <div>
+      <span class="field-label">{name}</span>
+      {value == null ? <p>{admin.none}</p> : <Json label={name} value={value} />}
+    </div>
+  );
+}
 
 function Change({ of: { before, after, request_id: request } }: { readonly of: AuditEvent }) {
   return (
     <details>
       <summary>{auditText.show}</summary>
       <div class="stack change">
-        <div><span class="field-label">{auditText.before}</span><pre class="notes"><code>{json(before)}</code></pre></div>
-        <div><span class="field-label">{auditText.after}</span><pre class="notes"><code>{json(after)}</code></pre></div>
+        <Side name={auditText.before} value={before} />
+        <Side name={auditText.after} value={after} />
         <p class="soft small-text">{auditText.request} {request}</p>
       </div>
     </details>

@@ -18,6 +18,7 @@ import { Failure, Section } from "./Section";
 
 type DeadJob = components["schemas"]["DeadJob"];
 
+const LIVE_MS = 10_000;
 const FIELDS = [{ name: "owner", label: jobsText.owner }] as const;
 
 /** Jobs that were given up, and another try for them. */
@@ -26,7 +27,7 @@ export function DeadJobs({ place }: SectionProps) {
   const owner = place.query.get("owner") ?? "";
   const cursor = place.query.get("cursor") ?? "";
   const load = useCallback((signal: AbortSignal) => call("get", "/admin/jobs", { key, query: { state: "dead", owner, cursor }, signal }), [key, owner, cursor]);
-  const { data, error, isStale, reload } = useLoad(load);
+  const { data, error, isStale, reload } = useLoad(load, LIVE_MS);
   const { isBusy, error: refused, act } = useAct();
   const retry = (id: string): void => {
     void act(async () => {
@@ -42,7 +43,7 @@ export function DeadJobs({ place }: SectionProps) {
     { key: "attempts", title: jobsText.attempts, numeric: true, cell: ({ attempts }) => attempts },
     { key: "error", title: jobsText.error, cell: ({ error: { code, message } }) => <span class="long" dir="auto">{words(message) || words(code)}</span> },
     { key: "ended", title: jobsText.ended, cell: ({ ended_at: at }) => <Moment at={at} /> },
-    { key: "retry", title: "", cell: ({ id }) => <Button small disabled={isBusy} onClick={() => { retry(id); }}>{jobsText.retry}</Button> },
+    { key: "retry", title: jobsText.retry, cell: ({ id }) => <Button small disabled={isBusy} onClick={() => { retry(id); }}>{jobsText.retry}</Button> },
   ];
   return (
     <Section title={admin.section.jobs} lead={jobsText.lead}>

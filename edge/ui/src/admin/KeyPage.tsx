@@ -7,6 +7,7 @@ import { latency, traffic } from "../parts/chart/series";
 import { Confirm } from "../parts/Confirm";
 import { Button, buttonClass } from "../parts/Button";
 import { go, hashOf } from "../parts/hash";
+import { Json } from "../parts/Json";
 import { LimitBars } from "../parts/LimitBars";
 import { RotateDialog } from "../parts/RotateDialog";
 import { Secret } from "../parts/Secret";
@@ -123,7 +124,7 @@ function KeyFacts({ of }: { readonly of: KeyDetail }) {
           of.allowed_ips?.length ? { name: keysText.addresses, value: of.allowed_ips.join(", ") } : null,
           of.allowed_origins?.length ? { name: keysText.origins, value: of.allowed_origins.join(", ") } : null,
           { name: keysText.selfService, value: of.self_service ? admin.yes : admin.no },
-          of.metadata ? { name: keysText.metadata, value: <pre class="notes"><code>{JSON.stringify(of.metadata, null, 2)}</code></pre> } : null,
+          of.metadata ? { name: keysText.metadata, value: <Json label={keysText.metadata} value={of.metadata} /> } : null,
         ]}
       />
     </section>

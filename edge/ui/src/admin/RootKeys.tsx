@@ -38,7 +38,7 @@ export function RootKeys({ place }: SectionProps) {
     { key: "created", title: keysText.created, cell: ({ created_at: at }) => <Moment at={at} /> },
     {
       key: "revoke",
-      title: "",
+      title: keysText.revoke,
       cell: (of) => of.revoked_at == null && <Button small kind="quiet" onClick={() => { setDoomed(of); }}>{keysText.revoke}</Button>,
     },
   ];

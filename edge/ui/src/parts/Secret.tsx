@@ -24,7 +24,7 @@ export function Secret({ title, label, copyLabel, value, hint, onDone, children 
   useEffect(() => { heading.current?.focus(); }, [value]);
   return (
     <section class="notice good secret">
-      <h3 ref={heading} tabIndex={-1}>{title}</h3>
+      <h2 ref={heading} tabIndex={-1}>{title}</h2>
       <TextField label={label} value={value} readOnly onInput={() => undefined} onFocus={(event) => { event.currentTarget.select(); }} />
       <p class="small-text">{secretText.once} {hint}</p>
       <div class="actions">
