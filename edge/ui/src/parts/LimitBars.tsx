@@ -35,7 +35,7 @@ function Bar({ limit, now }: { readonly limit: Limit; readonly now: LimitNow | n
     <li class="progress">
       <div class="bar-words"><label for={id}>{words}</label>{name}</div>
       <meter id={id} min={0} max={now.limit} value={used} data-full={now.remaining === 0} />
-      <div class="progress-line"><span>{limitBars.used(amount(used, limit.unit))}</span><span>{again}</span></div>
+      <div class="progress-line"><span>{limit.kind === "concurrency" ? limitBars.underWay(used) : limitBars.used(amount(used, limit.unit))}</span><span>{again}</span></div>
     </li>
   );
 }

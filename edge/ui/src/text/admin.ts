@@ -20,7 +20,6 @@ export const admin = {
   },
   scopeMissing: { title: "This root key may not see that", detail: (scope: string): string => `It lacks the scope ${scope}. Another root key with that scope, or with admin:*, may.` },
   badKey: { title: "The root key is not accepted", detail: "It is not known, was revoked, is switched off, has expired, or may not be used from here. Forget it and enter another one." },
-  stale: "These figures are not fresh: asking for newer ones failed.",
   none: "–",
   never: "Never",
   yes: "Yes",
@@ -33,7 +32,6 @@ export const admin = {
   save: "Save",
   saved: "Saved.",
   apply: "Show",
-  all: "All",
   noMore: "Nothing on this page. The next one may have some.",
 } as const;
 
@@ -148,7 +146,6 @@ export const keysText = {
   metadataHint: "JSON, at most 1 KiB; its owner does not see it.",
   metadataFault: "This is no JSON object.",
   ownCredits: "Credits of its own",
-  conflict: "Load it again",
 } as const;
 
 export const limitsEditor = {

@@ -14,7 +14,6 @@ export const keys = {
   byProvider: "Sign in with your account",
   byProviderHint: "You are sent to the provider that knows you, and come back here.",
   byProviderAgain: "It opens in another tab. Sign in there, then come back to this one.",
-  signingIn: "Signing in…",
   check: "Check that you are a person",
   checkFailed: { title: "The check could not be loaded", detail: "It comes from challenges.cloudflare.com. Something on the way, for instance a blocker, keeps it away." },
 

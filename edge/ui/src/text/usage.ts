@@ -23,7 +23,6 @@ export const usageText = {
   chartOf: (of: string): string => `Chart: ${of}`,
   minutes: "Minutes of audio",
   nothing: "Nothing was used in this time.",
-  loading: "The chart is loading.",
 } as const;
 
 /** Milliseconds as people read them. */
