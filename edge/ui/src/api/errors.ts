@@ -7,6 +7,12 @@ export type ErrorCode =
   | "no_session"
   | "invalid_sign_in"
   | "challenge_failed"
+  | "sign_in_failed"
+  | "too_many_sign_ins"
+  | "portal_switched_off"
+  | "portal_unavailable"
+  | "not_self_service"
+  | "cross_site_request"
   | "network_lost"
   | "not_understood";
 

@@ -44,7 +44,7 @@ export function KeyPanel({ store, label = keyText.label, wanted = 0 }: Props) {
         type="password"
         autocomplete="off"
         spellcheck={false}
-        placeholder="wk_live_…"
+        {...(store === apiKey && { placeholder: "wk_live_…" })}
         value={typed}
         fault={missing ? keyText.missing : null}
         onInput={(value) => { setTyped(value); setMissing(false); }}

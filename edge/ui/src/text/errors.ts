@@ -27,6 +27,12 @@ const BY_CODE: Partial<Record<ErrorCode, Explanation>> = {
   // The session of the pages
   no_session: { title: "You are signed out", detail: "The session is over. Sign in again; what you typed is still here.", link: KEYS },
   invalid_sign_in: { title: "This link does not sign you in", detail: "It was used already, or its time is over. Ask for another one." },
+  sign_in_failed: { title: "The sign-in did not work", detail: "The provider that knows you could not be asked, or its answer can't be believed. Try again; if it stays so, tell whoever runs this service." },
+  too_many_sign_ins: { title: "Too many attempts to sign in", detail: "They came from your network address. Wait, then try again." },
+  portal_switched_off: { title: "Keys are not given out here", detail: "Whoever runs this service makes them. Ask there for one." },
+  portal_unavailable: { title: "Who is signed in can't be told now", detail: "Nothing is lost. Try again in a moment." },
+  not_self_service: { title: "An administrator made this key", detail: "It can be used, but only an administrator can change it." },
+  cross_site_request: { title: "The request did not come from this page", detail: "The browser, or something between, hides where it comes from. Load the page again." },
   challenge_failed: { title: "The check failed", detail: "It could not be told that you are a person. Do the check again." },
 
   // The audio

@@ -1,0 +1,31 @@
+import { Check } from "../parts/Field";
+
+interface Props<S extends string> {
+  readonly label: string;
+  /** Every scope there is, and how it is called. */
+  readonly names: Readonly<Record<S, string>>;
+  readonly scopes: readonly S[];
+  readonly fault?: string | null;
+  readonly onChange: (scopes: readonly S[]) => void;
+}
+
+/** What a key may do. */
+export function ScopesField<S extends string>({ label, names, scopes, fault, onChange }: Props<S>) {
+  const all = Object.keys(names) as S[];
+  return (
+    <fieldset class="group">
+      <legend>{label}</legend>
+      <div class="checks">
+        {all.map((scope) => (
+          <Check
+            key={scope}
+            label={names[scope]}
+            checked={scopes.includes(scope)}
+            onInput={(has) => { onChange(all.filter((other) => (other === scope ? has : scopes.includes(other)))); }}
+          />
+        ))}
+      </div>
+      {fault && <p class="field-fault" role="alert">{fault}</p>}
+    </fieldset>
+  );
+}

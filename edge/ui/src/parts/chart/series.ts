@@ -1,0 +1,72 @@
+// What a chart shows, made of a report of usage: the hours or days in which nothing was used have a place in it too.
+import type { components } from "../../api/schema";
+import { count, span } from "../../text/limits";
+import { milliseconds, usageText } from "../../text/usage";
+
+export type UsageReport = components["schemas"]["UsageReport"];
+type Part = components["schemas"]["Part"];
+
+export interface Series {
+  readonly label: string;
+  /** One for each start; `null`: nothing is known of it. */
+  readonly values: readonly (number | null)[];
+  /** Which `--series-…` of look/tokens.css. */
+  readonly colour: 1 | 2 | 3 | 4;
+}
+
+export interface ChartData {
+  readonly title: string;
+  readonly kind: "stack" | "lines";
+  /** Unix seconds. */
+  readonly starts: readonly number[];
+  /** Where the last part ends. */
+  readonly end: number;
+  readonly by: "hour" | "day";
+  readonly series: readonly Series[];
+  readonly format: (value: number) => string;
+}
+
+const SECONDS = { hour: 3600, day: 86_400 } as const;
+
+type Frame = Pick<ChartData, "starts" | "end" | "by"> & { readonly parts: readonly (Part | undefined)[] };
+
+function frame({ from, to, by, data }: UsageReport): Frame {
+  const step = SECONDS[by];
+  const parts = new Map(data.map((part) => [part.start, part]));
+  const first = Math.floor(from / step) * step;
+  const starts = Array.from({ length: Math.max(1, Math.ceil((to - first) / step)) }, (_, index) => first + index * step);
+  return { starts, end: first + starts.length * step, by, parts: starts.map((start) => parts.get(start)) };
+}
+
+const GROUPS = [
+  { label: usageText.series.served, of: ["served"], colour: 1 },
+  { label: usageText.series.refused, of: ["rate_limited", "quota_used_up", "concurrency_limited", "credits_used_up"], colour: 2 },
+  { label: usageText.series.callers, of: ["client_error", "client_gone"], colour: 3 },
+  { label: usageText.series.failed, of: ["upstream_failed", "lost"], colour: 4 },
+] as const;
+
+/** Requests by how they ended. */
+export function traffic(report: UsageReport): ChartData {
+  const { parts, ...rest } = frame(report);
+  const sum = (part: Part | undefined, of: readonly string[]): number => of.reduce((total, outcome) => total + (part?.outcomes[outcome] ?? 0), 0);
+  const series = GROUPS.map(({ label, of, colour }) => ({ label, colour, values: parts.map((part) => sum(part, of)) }));
+  return { ...rest, title: usageText.traffic, kind: "stack", series, format: count };
+}
+
+/** How long requests with audio took. */
+export function latency(report: UsageReport): ChartData {
+  const { parts, ...rest } = frame(report);
+  const of = (name: "p50" | "p90" | "p99", colour: 1 | 2 | 4): Series => ({
+    label: usageText.percentiles[name],
+    colour,
+    values: parts.map((part) => part?.latency_ms?.[name] ?? null),
+  });
+  return { ...rest, title: usageText.latency, kind: "lines", series: [of("p50", 1), of("p90", 2), of("p99", 4)], format: milliseconds };
+}
+
+/** How much audio was heard. */
+export function audio(report: UsageReport): ChartData {
+  const { parts, ...rest } = frame(report);
+  const series: Series[] = [{ label: usageText.minutes, colour: 1, values: parts.map((part) => (part?.audio_seconds ?? 0) / 60) }];
+  return { ...rest, title: usageText.audio, kind: "stack", series, format: (minutes) => (minutes === 0 ? "0" : span(Math.round(minutes * 60))) };
+}
