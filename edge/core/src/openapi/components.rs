@@ -237,6 +237,7 @@ fn headers() -> Value {
         "Content-Disposition": text("As which file it is to be stored (RFC 6266)."),
         "Location": text("Where the job is to be asked after."),
         "Preference-Applied": text("`respond-async` where that was asked."),
+        "Set-Cookie": text("The cookie `__Host-portal`, which signs a browser in (RFC 6265)."),
         "X-Transcript-Id": text("Under which the transcript is kept, where that was asked."),
         "X-Cache": {
             "description": "There where the transcript was kept before and nothing was computed.",

@@ -13,7 +13,7 @@ const ABOUT: &str = "Speech to text, in the form of OpenAI's audio API, behind k
     its `code` is stable.";
 
 /// The groups in the order in which they are shown.
-const GROUPS: [(&str, &str); 15] = [
+const GROUPS: [(&str, &str); 16] = [
     ("Audio", "Speech to text."),
     ("Transcripts", "What was kept, with `store`."),
     ("Jobs", "Transcriptions for which nobody waits."),
@@ -22,6 +22,10 @@ const GROUPS: [(&str, &str); 15] = [
         "Files that come before their jobs, in parts where they are large.",
     ),
     ("Webhooks", "Where to tell what became of jobs."),
+    (
+        "Portal",
+        "For the pages of the deployment: whoever is signed in, and his keys.",
+    ),
     ("Models", "What a key may use."),
     ("Usage", "What a key has used."),
     (

@@ -313,6 +313,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/portal-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a one-time link to the portal
+         * @description For an owner's own backend: whoever follows the link is signed in as that owner. It is good once.
+         */
+        post: operations["inviteToPortal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/root-keys": {
         parameters: {
             query?: never;
@@ -502,6 +522,173 @@ export interface paths {
         };
         /** This document */
         get: operations["getOpenApi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The browser is back from the provider
+         * @description It goes on to the page that was wanted, signed in, or to `/keys#sign-in-failed=` and why.
+         */
+        get: operations["arriveFromProvider"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's own keys
+         * @description Those that are not revoked, whoever made them.
+         */
+        get: operations["listOwnKeys"];
+        put?: never;
+        /**
+         * Takes a key on a plan
+         * @description One an owner and plan. The key is in this answer and never again.
+         */
+        post: operations["takeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of one's own keys */
+        get: operations["getOwnKey"];
+        put?: never;
+        post?: never;
+        /**
+         * Revokes one of one's own keys
+         * @description For good: from this answer on it is refused everywhere.
+         */
+        delete: operations["revokeOwnKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives one of one's own keys another secret
+         * @description The old one works until the overlap ends; the new one is in this answer and never again.
+         */
+        post: operations["rotateOwnKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/keys/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one of one's own keys was used for */
+        get: operations["getOwnKeyUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plans that may be chosen */
+        get: operations["listPortalPlans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How people sign in, and who is signed in
+         * @description Whether somebody is stands in the cookie `__Host-portal`, which no script sees.
+         */
+        get: operations["getSession"];
+        put?: never;
+        /**
+         * Signs in
+         * @description By a name, or, where `PORTAL_AUTH` is `session`, by the `token` of a one-time link: `{"token": "…"}`. The answer sets the cookie.
+         */
+        post: operations["signIn"];
+        /**
+         * Signs out
+         * @description From this answer on the session is good for nothing; with `all`, none of its owner's is.
+         */
+        delete: operations["signOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sends a browser to the OpenID provider
+         * @description Where `PORTAL_AUTH` is `oidc`: the authorization code flow with PKCE.
+         */
+        get: operations["departToProvider"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1005,7 +1192,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description What a root key may do. */
-        AdminScope: "admin:*" | "admin:keys" | "admin:plans" | "admin:owners" | "admin:usage" | "admin:audit" | "admin:hosts" | "admin:jobs" | "admin:verify";
+        AdminScope: "admin:*" | "admin:keys" | "admin:plans" | "admin:owners" | "admin:usage" | "admin:audit" | "admin:hosts" | "admin:jobs" | "admin:portal" | "admin:verify";
         /** @description One attempt. */
         Attempt: {
             /**
@@ -1143,6 +1330,20 @@ export interface components {
         CreateKeys: {
             /** @description 1 to 1,000 of them. */
             keys: components["schemas"]["CreateKey"][];
+        };
+        /** @description The body of `POST /admin/portal-sessions`. */
+        CreatePortalSession: {
+            /**
+             * Format: uint32
+             * @description How long the link is good, 1 second to 7 days (10 minutes if left out). It is good once.
+             */
+            expires_in_seconds?: number | null;
+            /** @description How he is greeted; his id, if left out. */
+            name?: string | null;
+            /** @description External id of the owner who is to be signed in. */
+            owner: string;
+            /** @description Plans that he may choose from; every one that is for self-service, if left out. */
+            plans?: string[] | null;
         };
         /** @description The body of `POST /admin/root-keys`. */
         CreateRootKey: {
@@ -1339,7 +1540,7 @@ export interface components {
                  * @description Stable, for programs.
                  * @enum {string}
                  */
-                code: "conflicting_api_keys" | "invalid_body" | "invalid_value" | "invalid_event" | "missing_parameter" | "duplicate_parameter" | "too_many_fields" | "malformed_multipart" | "empty_file" | "unsupported_audio" | "invalid_audio" | "upload_mismatch" | "url_unreachable" | "url_timeout" | "missing_api_key" | "invalid_api_key" | "revoked_api_key" | "disabled_api_key" | "expired_api_key" | "invalid_signature" | "replayed_request" | "host_not_allowed" | "urls_switched_off" | "insufficient_scope" | "address_not_allowed" | "model_not_allowed" | "url_not_allowed" | "not_found" | "model_not_found" | "method_not_allowed" | "request_timeout" | "version_conflict" | "key_is_revoked" | "key_exists" | "idempotency_key_reused" | "too_many_links" | "too_many_webhooks" | "plan_in_use" | "upload_is_complete" | "upload_is_incomplete" | "too_many_uploads" | "job_is_not_dead" | "length_required" | "file_too_large" | "audio_too_long" | "unsupported_media_type" | "upgrade_required" | "rate_limit_exceeded" | "insufficient_quota" | "insufficient_credits" | "concurrency_limit_exceeded" | "too_many_jobs" | "misconfigured" | "internal_error" | "upstream_failed" | "limiter_unavailable" | "key_store_unavailable" | "database_unavailable" | "jobs_unavailable" | "fleet_unavailable" | "webhooks_unavailable" | "too_many_hosts" | "upstream_unavailable" | "queue_full" | "storage_full" | "model_unavailable" | "store_unavailable" | "shutting_down" | "deadline_exceeded" | "upstream_timeout";
+                code: "conflicting_api_keys" | "invalid_body" | "invalid_value" | "invalid_event" | "missing_parameter" | "duplicate_parameter" | "too_many_fields" | "malformed_multipart" | "empty_file" | "unsupported_audio" | "invalid_audio" | "upload_mismatch" | "url_unreachable" | "url_timeout" | "missing_api_key" | "invalid_api_key" | "revoked_api_key" | "disabled_api_key" | "expired_api_key" | "no_session" | "invalid_sign_in" | "invalid_signature" | "replayed_request" | "host_not_allowed" | "portal_switched_off" | "challenge_failed" | "not_self_service" | "cross_site_request" | "urls_switched_off" | "insufficient_scope" | "address_not_allowed" | "model_not_allowed" | "url_not_allowed" | "not_found" | "model_not_found" | "method_not_allowed" | "request_timeout" | "version_conflict" | "key_is_revoked" | "key_exists" | "idempotency_key_reused" | "too_many_links" | "too_many_webhooks" | "plan_in_use" | "upload_is_complete" | "upload_is_incomplete" | "too_many_uploads" | "job_is_not_dead" | "length_required" | "file_too_large" | "audio_too_long" | "unsupported_media_type" | "upgrade_required" | "rate_limit_exceeded" | "insufficient_quota" | "insufficient_credits" | "concurrency_limit_exceeded" | "too_many_sign_ins" | "too_many_jobs" | "misconfigured" | "internal_error" | "sign_in_failed" | "upstream_failed" | "limiter_unavailable" | "key_store_unavailable" | "database_unavailable" | "portal_unavailable" | "jobs_unavailable" | "fleet_unavailable" | "webhooks_unavailable" | "too_many_hosts" | "upstream_unavailable" | "queue_full" | "storage_full" | "model_unavailable" | "store_unavailable" | "shutting_down" | "deadline_exceeded" | "upstream_timeout";
                 /** @description For a person. */
                 message: string;
                 /** @description The field at fault. */
@@ -1571,6 +1772,8 @@ export interface components {
             limits: components["schemas"]["Limit"][];
             /** @description The limits in force, those of its plan among them. */
             limits_in_force: components["schemas"]["Limit"][];
+            /** @description What each limit in force stands at. Those that the owner's keys share are not among them. */
+            limits_now: components["schemas"]["LimitNow"][];
             /** @description The administrator's own notes, at most 1 KiB of JSON. */
             metadata?: {
                 [key: string]: unknown;
@@ -1674,6 +1877,26 @@ export interface components {
              * @description Length of a rate's window, 1 to 2,678,400 (31 days).
              */
             window_seconds?: number | null;
+        };
+        /** @description What a limit stands at, as people see it. */
+        LimitNow: {
+            /**
+             * Format: uint64
+             * @description The most it admits, in its unit.
+             */
+            limit: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: uint64
+             * @description What is left.
+             */
+            remaining: number;
+            /**
+             * Format: uint64
+             * @description When more is left than now, unix seconds.
+             */
+            resets_at: number;
         };
         /** @description The body of `PUT /admin/owners/{owner}/limits`. */
         Limits: {
@@ -1902,6 +2125,60 @@ export interface components {
             /** @description The plans. */
             data: components["schemas"]["Plan"][];
         };
+        /** @description A one-time link to the portal. It is shown this once. */
+        PortalInvitation: {
+            /**
+             * Format: uint64
+             * @description Unix seconds from which on it is good for nothing.
+             */
+            expires_at: number;
+            /** @description Where to send the owner's browser. The secret is in the fragment: no server's log and no `Referer` has it. */
+            url: string;
+        };
+        /** @description The owner's keys. */
+        PortalKeys: {
+            /** @description Those that are not revoked, newest first. */
+            data: components["schemas"]["KeyDetail"][];
+        };
+        /** @description A plan that may be chosen. */
+        PortalPlan: {
+            /**
+             * Format: uint32
+             * @description What one request with audio weighs.
+             */
+            cost: number;
+            /** @description Credits that a key starts with. */
+            credits: components["schemas"]["Credits"] | null;
+            /** @description The owner's key on it; `null`: he has none. */
+            key_id: string | null;
+            /** @description Limits of a key on it. */
+            limits: components["schemas"]["Limit"][];
+            /** @description Models they may use; `*` for every one. */
+            models: string[];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: uint32
+             * @description For how many days transcripts are kept; `null`: for good.
+             */
+            retention_days: number | null;
+            /** @description What its keys may do. */
+            scopes: components["schemas"]["Scope"][];
+        };
+        /** @description The plans that may be chosen. */
+        PortalPlans: {
+            /** @description By name. */
+            data: components["schemas"]["PortalPlan"][];
+        };
+        /** @description How people sign in here, and who is signed in. */
+        PortalState: {
+            /** @description `off`, `open`, `session` or `oidc`. */
+            auth: string;
+            /** @description Who is signed in; `null`: nobody. */
+            session: components["schemas"]["Session"] | null;
+            /** @description What the challenge's widget needs, where there is one. */
+            turnstile_site_key: string | null;
+        };
         /** @description What was deleted of an owner. Doing it again finds nothing: all zero. */
         Purged: {
             /**
@@ -1916,7 +2193,7 @@ export interface components {
             keys: number;
             /**
              * Format: uint64
-             * @description Rows of the keys' objects and of the owner's: his limits, his webhooks.
+             * @description Rows of the keys' objects and of the owner's: his limits, his webhooks, his sessions.
              */
             object_rows: number;
             /**
@@ -2042,6 +2319,8 @@ export interface components {
             limits: components["schemas"]["Limit"][];
             /** @description The limits in force, those of its plan among them. */
             limits_in_force: components["schemas"]["Limit"][];
+            /** @description What each limit in force stands at. Those that the owner's keys share are not among them. */
+            limits_now: components["schemas"]["LimitNow"][];
             /** @description The administrator's own notes, at most 1 KiB of JSON. */
             metadata?: {
                 [key: string]: unknown;
@@ -2130,6 +2409,20 @@ export interface components {
             /** @description Ids of the text's tokens. */
             tokens: number[];
         };
+        /** @description Who is signed in. */
+        Session: {
+            /**
+             * Format: uint64
+             * @description Unix seconds from which on it is none.
+             */
+            expires_at: number;
+            /** @description For people. */
+            name: string;
+            /** @description External id of the owner whose keys these are. */
+            owner: string;
+            /** @description The plans that may be chosen; `null`: every plan that is for self-service. */
+            plans: string[] | null;
+        };
         /** @description The body of `POST /v1/transcripts/{id}/share`; it may be left out. */
         ShareTranscript: {
             /**
@@ -2152,6 +2445,13 @@ export interface components {
             expires_at: number | null;
             /** @description The page's address. */
             url: string;
+        };
+        /** @description The body of `POST /portal/session` where a name is enough. */
+        SignInByName: {
+            /** @description Who one is, 1 to 100 characters. */
+            name: string;
+            /** @description The challenge's answer, where the deployment has a challenge. */
+            turnstile_token?: string | null;
         };
         /** @description From where a host is known. */
         Source: "configured" | "registered";
@@ -2178,6 +2478,13 @@ export interface components {
              * @description Requests, refused ones included.
              */
             requests: number;
+        };
+        /** @description The body of `POST /portal/keys`. */
+        TakeKey: {
+            /** @description For people, 1 to 100 characters. */
+            name: string;
+            /** @description One of the plans that may be chosen. */
+            plan: string;
         };
         /** @description What became of a test. */
         Tested: {
@@ -2740,12 +3047,44 @@ export interface components {
                 } & components["schemas"]["Error"];
             };
         };
+        /** @description `invalid_sign_in`: The link, or the way back from the provider, is good no more. */
+        Error401b: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "invalid_sign_in";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /** @description `no_session`: Nobody is signed in, or no longer. */
+        Error401c: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "no_session";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
         /**
          * @description `invalid_signature`: To a host: its heartbeat is not signed with the deployment's secret, or not of now.
          *
          *     `replayed_request`: To a host: this heartbeat, or a later one, was received before.
          */
-        Error401b: {
+        Error401d: {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2761,7 +3100,7 @@ export interface components {
             };
         };
         /** @description `invalid_signature`: To a host: its heartbeat is not signed with the deployment's secret, or not of now. */
-        Error401c: {
+        Error401e: {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2875,8 +3214,84 @@ export interface components {
                 } & components["schemas"]["Error"];
             };
         };
-        /** @description `host_not_allowed`: To a host: it may not register itself under this address. */
+        /**
+         * @description `challenge_failed`: The challenge was not met.
+         *
+         *     `cross_site_request`: Only the pages of this deployment may ask for this.
+         *
+         *     `portal_switched_off`: People get no keys by themselves here, or sign in another way (`PORTAL_AUTH`).
+         */
         Error403f: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "challenge_failed" | "cross_site_request" | "portal_switched_off";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `cross_site_request`: Only the pages of this deployment may ask for this.
+         *
+         *     `portal_switched_off`: People get no keys by themselves here, or sign in another way (`PORTAL_AUTH`).
+         */
+        Error403g: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "cross_site_request" | "portal_switched_off";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /** @description `portal_switched_off`: People get no keys by themselves here, or sign in another way (`PORTAL_AUTH`). */
+        Error403h: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "portal_switched_off";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `cross_site_request`: Only the pages of this deployment may ask for this.
+         *
+         *     `not_self_service`: An administrator made the key; its owner can't change it.
+         *
+         *     `portal_switched_off`: People get no keys by themselves here, or sign in another way (`PORTAL_AUTH`).
+         */
+        Error403i: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "cross_site_request" | "not_self_service" | "portal_switched_off";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /** @description `host_not_allowed`: To a host: it may not register itself under this address. */
+        Error403j: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -3388,6 +3803,30 @@ export interface components {
                 } & components["schemas"]["Error"];
             };
         };
+        /** @description `too_many_sign_ins`: There were too many attempts to sign in from this address. */
+        Error429e: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-RateLimit-Limit-Audio-Seconds": components["headers"]["X-RateLimit-Limit-Audio-Seconds"];
+                "X-RateLimit-Limit-Requests": components["headers"]["X-RateLimit-Limit-Requests"];
+                "X-RateLimit-Remaining-Audio-Seconds": components["headers"]["X-RateLimit-Remaining-Audio-Seconds"];
+                "X-RateLimit-Remaining-Requests": components["headers"]["X-RateLimit-Remaining-Requests"];
+                "X-RateLimit-Reset-Audio-Seconds": components["headers"]["X-RateLimit-Reset-Audio-Seconds"];
+                "X-RateLimit-Reset-Requests": components["headers"]["X-RateLimit-Reset-Requests"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "too_many_sign_ins";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
         /**
          * @description `internal_error`: A fault of this program.
          *
@@ -3418,6 +3857,21 @@ export interface components {
                     error?: {
                         /** @enum {unknown} */
                         code?: "upstream_failed";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /** @description `sign_in_failed`: The provider that knows people could not be asked, or can't be believed. */
+        Error502b: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "sign_in_failed";
                     };
                 } & components["schemas"]["Error"];
             };
@@ -3632,6 +4086,68 @@ export interface components {
                 } & components["schemas"]["Error"];
             };
         };
+        /** @description `portal_unavailable`: Who is signed in can't be told. */
+        Error503j: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "portal_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `key_store_unavailable`: The store of keys gave no answer.
+         *
+         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
+         *
+         *     `portal_unavailable`: Who is signed in can't be told.
+         */
+        Error503k: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "key_store_unavailable" | "limiter_unavailable" | "portal_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `database_unavailable`: The database gave no answer.
+         *
+         *     `key_store_unavailable`: The store of keys gave no answer.
+         *
+         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
+         *
+         *     `portal_unavailable`: Who is signed in can't be told.
+         */
+        Error503l: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "database_unavailable" | "key_store_unavailable" | "limiter_unavailable" | "portal_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
         /**
          * @description `database_unavailable`: The database gave no answer.
          *
@@ -3641,7 +4157,7 @@ export interface components {
          *
          *     `webhooks_unavailable`: The account's webhooks gave no answer.
          */
-        Error503j: {
+        Error503m: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3663,7 +4179,7 @@ export interface components {
          *
          *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
          */
-        Error503k: {
+        Error503n: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3683,7 +4199,7 @@ export interface components {
          *
          *     `too_many_hosts`: To a host: the list of hosts is full.
          */
-        Error503l: {
+        Error503o: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3737,6 +4253,8 @@ export interface components {
         "RateLimit-Policy": string;
         /** @description Whole seconds to wait; never too few. */
         "Retry-After": number;
+        /** @description The cookie `__Host-portal`, which signs a browser in (RFC 6265). */
+        "Set-Cookie": string;
         /** @description RFC 6750. */
         "WWW-Authenticate": "Bearer";
         /** @description Length of the audio in seconds. */
@@ -3829,7 +4347,7 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503k"];
+            503: components["responses"]["Error503n"];
         };
     };
     listDeadJobs: {
@@ -4383,7 +4901,7 @@ export interface operations {
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409k"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503j"];
+            503: components["responses"]["Error503m"];
         };
     };
     putOwnerLimits: {
@@ -4565,6 +5083,49 @@ export interface operations {
             409: components["responses"]["Error409l"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503c"];
+        };
+    };
+    inviteToPortal: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key with the same body is carried out once and answered alike. With another body it is a 409. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "owner": "acme",
+                 *       "plans": [
+                 *         "starter"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreatePortalSession"];
+            };
+        };
+        responses: {
+            /** @description The link. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalInvitation"];
+                };
+            };
+            400: components["responses"]["Error400e"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403c"];
+            413: components["responses"]["Error413c"];
+            415: components["responses"]["Error415"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503k"];
         };
     };
     listRootKeys: {
@@ -4871,11 +5432,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["Error401b"];
-            403: components["responses"]["Error403f"];
+            401: components["responses"]["Error401d"];
+            403: components["responses"]["Error403j"];
             404: components["responses"]["Error404c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503l"];
+            503: components["responses"]["Error503o"];
         };
     };
     findTranscript: {
@@ -4906,7 +5467,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["Error401c"];
+            401: components["responses"]["Error401e"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503e"];
         };
@@ -4929,7 +5490,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["Error400h"];
-            401: components["responses"]["Error401c"];
+            401: components["responses"]["Error401e"];
             413: components["responses"]["Error413c"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503e"];
@@ -4977,6 +5538,380 @@ export interface operations {
                 };
             };
             500: components["responses"]["Error500"];
+        };
+    };
+    arriveFromProvider: {
+        parameters: {
+            query?: {
+                /** @description What the browser took along (RFC 6749, 4.1.2). */
+                state?: string;
+                /** @description What the provider gave it (RFC 6749, 4.1.2). */
+                code?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To one of the pages. */
+            302: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400g"];
+            403: components["responses"]["Error403h"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503j"];
+        };
+    };
+    listOwnKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalKeys"];
+                };
+            };
+            401: components["responses"]["Error401c"];
+            403: components["responses"]["Error403g"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503k"];
+        };
+    };
+    takeKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key with the same body is carried out once and answered alike. With another body it is a 409. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "mine",
+                 *       "plan": "starter"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TakeKey"];
+            };
+        };
+        responses: {
+            /** @description The key. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            400: components["responses"]["Error400e"];
+            401: components["responses"]["Error401c"];
+            403: components["responses"]["Error403g"];
+            409: components["responses"]["Error409h"];
+            413: components["responses"]["Error413c"];
+            415: components["responses"]["Error415"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503k"];
+        };
+    };
+    getOwnKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, without its secret. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyDetail"];
+                };
+            };
+            401: components["responses"]["Error401c"];
+            403: components["responses"]["Error403g"];
+            404: components["responses"]["Error404c"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503k"];
+        };
+    };
+    revokeOwnKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is revoked. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Error401c"];
+            403: components["responses"]["Error403i"];
+            404: components["responses"]["Error404c"];
+            409: components["responses"]["Error409i"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503k"];
+        };
+    };
+    rotateOwnKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat: the same key with the same body is carried out once and answered alike. With another body it is a 409. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The key's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "overlap_seconds": 3600
+                 *     }
+                 */
+                "application/json": components["schemas"]["RotateKey"];
+            };
+        };
+        responses: {
+            /** @description The key, with its new secret. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            400: components["responses"]["Error400e"];
+            401: components["responses"]["Error401c"];
+            403: components["responses"]["Error403i"];
+            404: components["responses"]["Error404c"];
+            409: components["responses"]["Error409j"];
+            413: components["responses"]["Error413c"];
+            415: components["responses"]["Error415"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503k"];
+        };
+    };
+    getOwnKeyUsage: {
+        parameters: {
+            query?: {
+                /** @description From the hour of this time on, unix seconds; if left out, the day before `to`. */
+                from?: number;
+                /** @description Up to the hour of this time, unix seconds; if left out, now. At most 366 days after `from`. */
+                to?: number;
+                /** @description How it is grouped. */
+                by?: "hour" | "day";
+            };
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By hours or days. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                };
+            };
+            400: components["responses"]["Error400g"];
+            401: components["responses"]["Error401c"];
+            403: components["responses"]["Error403g"];
+            404: components["responses"]["Error404c"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503l"];
+        };
+    };
+    listPortalPlans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name, each with the key on it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalPlans"];
+                };
+            };
+            401: components["responses"]["Error401c"];
+            403: components["responses"]["Error403g"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503k"];
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is so. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalState"];
+                };
+            };
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503j"];
+        };
+    };
+    signIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Ann"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SignInByName"];
+            };
+        };
+        responses: {
+            /** @description Who is signed in now. */
+            201: {
+                headers: {
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalState"];
+                };
+            };
+            400: components["responses"]["Error400e"];
+            401: components["responses"]["Error401b"];
+            403: components["responses"]["Error403f"];
+            413: components["responses"]["Error413c"];
+            415: components["responses"]["Error415"];
+            429: components["responses"]["Error429e"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503j"];
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: {
+                /** @description Ends every session of the same owner. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nobody is signed in. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400g"];
+            403: components["responses"]["Error403g"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503j"];
+        };
+    };
+    departToProvider: {
+        parameters: {
+            query?: {
+                /** @description The page of ours that is wanted; `/keys` where it is none. */
+                return?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider. */
+            302: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400g"];
+            403: components["responses"]["Error403h"];
+            500: components["responses"]["Error500"];
+            502: components["responses"]["Error502b"];
+            503: components["responses"]["Error503j"];
         };
     };
     openLink: {
