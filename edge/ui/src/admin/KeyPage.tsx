@@ -1,7 +1,6 @@
 import { useCallback, useState } from "preact/hooks";
 import { call } from "../api/client";
 import type { components } from "../api/schema";
-import type { LimitNow } from "../api/portal";
 import { Chart } from "../parts/chart/Chart";
 import { latency, traffic } from "../parts/chart/series";
 import { Confirm } from "../parts/Confirm";
@@ -26,7 +25,7 @@ import { RANGES, type Range, rangeOf, spanOf } from "./Overview";
 import { useRootKey } from "./rootKey";
 import { Failure, Section } from "./Section";
 
-type KeyDetail = components["schemas"]["KeyDetail"] & { readonly limits_now?: readonly LimitNow[] };
+type KeyDetail = components["schemas"]["KeyDetail"];
 
 const LIVE_MS = 5000;
 type Dialog = "credits" | "rotate" | "revoke";
@@ -79,7 +78,7 @@ export function KeyPage({ id, query }: { readonly id: string; readonly query: UR
             <KeyFacts of={data} />
             <section class="panel stack" aria-labelledby="limits">
               <h3 id="limits">{keysText.limits}</h3>
-              <LimitBars limits={data.limits_in_force} now={data.limits_now ?? null} none={keysText.noLimits} />
+              <LimitBars limits={data.limits_in_force} now={data.limits_now} none={keysText.noLimits} />
             </section>
           </div>
           <KeyUsage id={id} query={query} />
