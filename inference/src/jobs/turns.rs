@@ -49,6 +49,7 @@ impl Turns {
 
     /// He has got a place.
     pub(super) fn took(&mut self, owner: &str, now: Instant) {
+        self.forget(now);
         let owner = self.of(owner);
         owner.under_way += 1;
         owner.turn = Some(now);
@@ -57,8 +58,13 @@ impl Turns {
 
     /// He has got none.
     pub(super) fn refused(&mut self, owner: &str, now: Instant) {
+        self.forget(now);
         self.of(owner).refused = Some(now);
-        // Whoever neither has a job here nor wants one: their number is bounded by what came within some minutes.
+    }
+
+    /// Forgets whoever neither has a job here nor wants one: the number of those known is bounded by what came within
+    /// some minutes, on a host that is never full too.
+    fn forget(&mut self, now: Instant) {
         self.owners.retain(|_, owner| {
             let counts = |at: Option<Instant>| {
                 at.is_some_and(|at| now.saturating_duration_since(at) < COUNTS)
@@ -151,7 +157,8 @@ mod tests {
             turns.took(&name, start);
             turns.left(&name);
         }
-        turns.refused("late", start + COUNTS);
+        // A host that is never full refuses nobody.
+        turns.took("late", start + COUNTS);
         let mut left: Vec<_> = turns.owners.keys().map(String::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["late", "stays"]);
