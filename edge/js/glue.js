@@ -151,8 +151,9 @@ export async function bucketPut(call, name, text) {
   await call.env.BUCKET.put(name, text);
 }
 
-export async function bucketDelete(call, name) {
-  await call.env.BUCKET.delete(name);
+/** Deletes what stands under these names, one a line. */
+export async function bucketDelete(call, names) {
+  await call.env.BUCKET.delete(names.split("\n"));
 }
 
 /** Names of up to so many that begin so, in their order. */
@@ -220,6 +221,22 @@ function setLimits(call, headers) {
     headers["access-control-expose-headers"] = "*";
     headers.vary = "origin";
   }
+}
+
+/** The promise of an answer with one of the files beside the pages. */
+export async function page(call, path, contentType, extra) {
+  const file = await call.env.ASSETS.fetch(new URL(path, call.request.url));
+  if (!file.ok) throw new Error(`${path} is not among the pages: ${file.status}`);
+  return respond(call, 200, file.body, contentType, extra, "", "");
+}
+
+/**
+ * The promise of an answer with `length` bytes, from the one at `first` on, of what stands in the bucket; of null where
+ * nothing does.
+ */
+export async function stored(call, name, status, contentType, extra, first, length) {
+  const object = await call.env.BUCKET.get(name, status === 206 ? { range: { offset: first, length } } : undefined);
+  return object === null ? null : respond(call, status, object.body, contentType, extra, "", "");
 }
 
 /** An answer made here; `extra` is `name: value` lines, `code` and `cause` are for the log. */

@@ -98,9 +98,9 @@ export class JobStore {
     return this.#one("SELECT * FROM job WHERE phase='waiting' AND due<=? ORDER BY n LIMIT 1", now);
   }
 
-  /** Whether a job that is not over needs this upload. */
+  /** Whether a job needs this upload: one that is not over, or whose audio is still to be kept. */
   needs(upload) {
-    return this.#one("SELECT 1 FROM job WHERE phase<>'over' AND json_extract(spec,'$.input.upload')=?", upload) !== undefined;
+    return this.#one("SELECT 1 FROM job WHERE (phase<>'over' OR owes LIKE '%k%') AND json_extract(spec,'$.input.upload')=?", upload) !== undefined;
   }
 
   sentAndDue(now) {

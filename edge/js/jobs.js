@@ -354,8 +354,10 @@ export class Jobs extends DurableObject {
   #end(row, state, how) {
     const error = typeof how.error === "object" ? JSON.stringify(how.error) : how.error;
     const admitted = this.#jobs.get(row.id)?.admitted ? "s" : "";
-    const form = JSON.parse(row.spec).input.form !== undefined && !how.dead ? "c" : "";
-    const ended = this.#jobs.end(row.id, state, { ...how, error, owes: `${how.owes}${admitted}e${form}` }, Date.now());
+    const spec = JSON.parse(row.spec);
+    const form = spec.input.form !== undefined && !how.dead ? "c" : "";
+    const audio = spec.keep_audio && state === "succeeded" ? "k" : "";
+    const ended = this.#jobs.end(row.id, state, { ...how, error, owes: `${how.owes}${admitted}e${form}${audio}` }, Date.now());
     if (ended === undefined) return;
     this.#jobs.release(row.key_id, Date.now());
     this.#changed(row.id);

@@ -1,6 +1,6 @@
-// An owner's sessions and invitations to the portal, by the hashes of their tickets; and, in objects of their own, how
-// often somebody tried to sign in from an address. The one authority for them: what was ended here is good for nothing at
-// the very next request.
+// An owner's sessions and invitations to the portal, by the hashes of their tickets; and, in objects of their own, a root
+// key's sessions of the console, and how often somebody tried to sign in from an address. The one authority for them: what
+// was ended here is good for nothing at the very next request.
 //
 // Atomicity: each method is synchronous from its first read to its last write.
 import { DurableObject } from "cloudflare:workers";
@@ -21,9 +21,9 @@ const HOUR_MS = 3_600_000;
 export class Portal extends DurableObject {
   #rows = new Rows(this.ctx.storage, TABLES, "ticket");
 
-  /** Begins a session; `body`: who that is, as JSON. */
-  begin(hash, body, until) {
-    this.#add("session", hash, body, until, MOST_SESSIONS);
+  /** Begins a session; `kind`: of the portal (`session`) or of the console (`console`); `body`: who that is, as JSON. */
+  begin(kind, hash, body, until) {
+    this.#add(kind, hash, body, until, MOST_SESSIONS);
   }
 
   /** Keeps an invitation; one that was kept, or used, before stays as it is. */
@@ -39,9 +39,9 @@ export class Portal extends DurableObject {
   }
 
   /** Who is signed in by a ticket, as JSON; null: nobody. */
-  session(hash) {
-    const query = "SELECT body FROM ticket WHERE kind='session' AND hash=? AND until>?";
-    return this.#rows.read(query, hash, Date.now())[0]?.body ?? null;
+  session(kind, hash) {
+    const query = "SELECT body FROM ticket WHERE kind=? AND hash=? AND until>?";
+    return this.#rows.read(query, kind, hash, Date.now())[0]?.body ?? null;
   }
 
   /** Takes an invitation: whom it lets in, as JSON; null where it is good no more. */
@@ -51,9 +51,9 @@ export class Portal extends DurableObject {
   }
 
   /** Ends a session, or, if it is one, all. */
-  end(hash, all) {
-    if (!all) this.#rows.change("DELETE FROM ticket WHERE kind='session' AND hash=?", hash);
-    else if (this.session(hash) !== null) this.#rows.change("DELETE FROM ticket WHERE kind='session'");
+  end(kind, hash, all) {
+    if (!all) this.#rows.change("DELETE FROM ticket WHERE kind=? AND hash=?", kind, hash);
+    else if (this.session(kind, hash) !== null) this.#rows.change("DELETE FROM ticket WHERE kind=?", kind);
   }
 
   /** Counts an attempt. In how many milliseconds there may be another one, where it was one too many; 0: it was not. */

@@ -6,17 +6,13 @@ use std::rc::Rc;
 use edge_core::admin::{
     Admin, AuditFilter, Idempotency, JobFilter, KeyFilter, MAX_BODY_BYTES, UsageFilter,
 };
-use edge_core::admission::{Answer, Code};
 use edge_core::api_key::KeyHash;
 use edge_core::change::Actor;
 use edge_core::error::EdgeError;
-use edge_core::headers::{Credential, credential};
-use edge_core::key_state::record_entry;
-use edge_core::ports::{Clock as _, KeyObjects as _, KeyStore as _};
 use edge_core::scope::AdminScope;
-use edge_core::verify::{Verdict, verify};
 use wasm_bindgen::JsValue;
 
+use crate::administrator::Authority;
 use crate::clock::RuntimeRng;
 use crate::deployment::Deployment;
 use crate::glue::{self, Call, UrlSearchParams};
@@ -93,18 +89,24 @@ async fn answer_to(
 ) -> Result<JsValue, EdgeError> {
     let runtime = Runtime { call };
     // Before the route: who holds no root key learns nothing about what there is.
-    let (id, scopes) = authorize(call, &runtime, deployment, asked).await?;
+    let shown = (
+        asked.method.as_str(),
+        asked.authorization.as_str(),
+        asked.origin.as_str(),
+    );
+    let authority = Authority::of(call, &deployment.settings, shown).await?;
     let admin = Admin {
         ports: &runtime,
         settings: &deployment.settings,
         actor: Actor {
-            id,
+            id: authority.id.clone(),
             request_id: asked.request_id.clone(),
         },
-        credential: &asked.authorization,
+        credential: &authority.credential,
     };
+    let scopes = &authority.scopes;
     let may = |scope: AdminScope| {
-        if scope.is_among(&scopes) {
+        if scope.is_among(scopes) {
             Ok(())
         } else {
             Err(EdgeError::InsufficientAdminScope(scope))
@@ -120,13 +122,14 @@ async fn answer_to(
             let wish = asked.json(call).await?;
             reply::object(call, 200, &admin.verify_key(&wish).await?)
         }
+        ["admin", "session"] => authority.console(call, method).await,
         ["admin", "keys", rest @ ..] => {
             may(AdminScope::Keys)?;
             keys(call, deployment, &admin, asked, &query, rest).await
         }
         ["admin", "root-keys", rest @ ..] => {
             may(AdminScope::All)?;
-            root_keys(call, &admin, asked, &query, &scopes, rest).await
+            root_keys(call, &admin, asked, &query, scopes, rest).await
         }
         ["admin", "plans", rest @ ..] => {
             may(AdminScope::Plans)?;
@@ -344,48 +347,6 @@ pub(crate) fn forget(deployment: &Deployment, hashes: Option<&[KeyHash]>) {
     match hashes {
         Some(hashes) => hashes.iter().for_each(|hash| keys.forget(hash)),
         None => keys.clear(),
-    }
-}
-
-/// Who asks, and what he may do. The root key of the deployment's secret may do everything; every other one
-/// is asked of its own object, so that its revocation, too, holds at the very next request.
-async fn authorize(
-    call: &Call,
-    runtime: &Runtime<'_>,
-    deployment: &Deployment,
-    asked: &Asked,
-) -> Result<(String, Vec<AdminScope>), EdgeError> {
-    let key = match credential(&asked.authorization, "") {
-        Credential::Presented(key) => key,
-        Credential::Missing | Credential::Conflicting => return Err(EdgeError::MissingKey),
-    };
-    let settings = &deployment.settings;
-    if KeyHash::of(key).eq_constant_time(&settings.root_key) {
-        return Ok(("root".to_owned(), vec![AdminScope::All]));
-    }
-    let key = settings.key_format.parse_root(key);
-    let hash = key.map_err(|_| EdgeError::InvalidKey)?.hash();
-    let record = runtime.record(&record_entry(true, &hash.to_hex())).await;
-    let record = record
-        .map_err(EdgeError::KeyStoreUnavailable)?
-        .filter(edge_core::key_record::KeyRecord::is_root)
-        .ok_or(EdgeError::InvalidKey)?;
-    let address = glue::header(call, "cf-connecting-ip").parse().ok();
-    match verify(&record, &record.terms(None), None, address, runtime.now()) {
-        Verdict::Valid => {}
-        Verdict::Disabled => return Err(EdgeError::DisabledKey),
-        Verdict::Expired => return Err(EdgeError::ExpiredKey),
-        Verdict::ForbiddenAddress => return Err(EdgeError::ForbiddenAddress),
-        Verdict::Revoked | Verdict::InsufficientScope(_) => return Err(EdgeError::RevokedKey),
-    }
-    let packed = runtime.admit(&record, &hash, 0).await;
-    let packed = packed.map_err(EdgeError::LimiterUnavailable)?;
-    match Answer::read(&packed, runtime.now()) {
-        Some(Answer::Admitted) => Ok((record.id, record.admin_scopes)),
-        Some(Answer::Bare(Code::Disabled)) => Err(EdgeError::DisabledKey),
-        Some(Answer::Bare(Code::Expired)) => Err(EdgeError::ExpiredKey),
-        Some(Answer::Bare(Code::Revoked)) => Err(EdgeError::RevokedKey),
-        _ => Err(crate::limiter_client::unintelligible()),
     }
 }
 

@@ -29,9 +29,9 @@ impl Runtime<'_> {
         Ok(())
     }
 
-    /// Takes away what stands there, if anything does.
-    pub(crate) async fn bucket_delete(&self, name: &str) -> Result<(), PortError> {
-        answered(glue::bucket_delete(self.call, name)).await?;
+    /// Takes away what stands under these names, one a line, if anything does.
+    pub(crate) async fn bucket_delete(&self, names: &str) -> Result<(), PortError> {
+        answered(glue::bucket_delete(self.call, names)).await?;
         Ok(())
     }
 

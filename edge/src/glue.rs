@@ -80,7 +80,7 @@ extern "C" {
     #[wasm_bindgen(js_name = bucketPut)]
     pub fn bucket_put(call: &Call, name: &str, text: &str) -> Promise<JsValue>;
     #[wasm_bindgen(js_name = bucketDelete)]
-    pub fn bucket_delete(call: &Call, name: &str) -> Promise<JsValue>;
+    pub fn bucket_delete(call: &Call, names: &str) -> Promise<JsValue>;
     #[wasm_bindgen(js_name = bucketNames)]
     pub fn bucket_names(call: &Call, prefix: &str, limit: u32) -> Promise<JsValue>;
     #[wasm_bindgen(js_name = bucketEmpty)]
@@ -103,6 +103,18 @@ extern "C" {
     pub fn upload_part(call: &Call, account: &str, id: &str, number: f64, length: f64) -> JsValue;
     #[wasm_bindgen(js_name = storeForm)]
     pub fn store_form(call: &Call, account: &str, id: &str, items: &str, once: &str) -> JsValue;
+    pub fn stored(
+        call: &Call,
+        name: &str,
+        status: u16,
+        content_type: &JsString,
+        extra: &str,
+        first: f64,
+        length: f64,
+    ) -> Promise<JsValue>;
+
+    pub fn page(call: &Call, path: &str, content_type: &JsString, extra: &str) -> JsValue;
+
     #[wasm_bindgen(js_name = jobEvents)]
     pub fn job_events(call: &Call, account: &str, id: &str, view: &str) -> JsValue;
     #[wasm_bindgen(js_name = fetchText)]

@@ -25,7 +25,7 @@ pub(crate) fn scope_of(route: Route<'_>, method: &str) -> Option<Scope> {
         | Route::Uploads
         | Route::Upload(_)
         | Route::Webhooks(_) => Some(Scope::Jobs),
-        Route::TranscriptList | Route::Export => Some(Scope::TranscriptsRead),
+        Route::TranscriptList | Route::Export | Route::Audition(_) => Some(Scope::TranscriptsRead),
         Route::Transcript(_) if method == "GET" => Some(Scope::TranscriptsRead),
         Route::Transcript(_) | Route::Share(_) => Some(Scope::TranscriptsWrite),
         _ => None,

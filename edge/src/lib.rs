@@ -5,7 +5,9 @@
 
 mod account_request;
 mod admin;
+mod administrator;
 mod answer_store;
+pub mod audio;
 mod body;
 mod bucket;
 mod clock;

@@ -10,11 +10,12 @@ use crate::database::Given;
 use crate::ports::Runtime;
 
 /// A link to a transcript that is there and has fewer than it may have. The same again changes nothing.
-const MAKE: &str = "INSERT INTO links SELECT ?1,t.serial,?2,?3,NULL,?4 FROM transcripts t \
+const MAKE: &str = "INSERT INTO links(hash,transcript,created_at,expires_at,ended_at,made_by,embed) \
+    SELECT ?1,t.serial,?2,?3,NULL,?4,?8 FROM transcripts t \
     WHERE t.id=?5 AND t.account=?6 AND (t.expires_at IS NULL OR t.expires_at>?2) \
     AND (SELECT count(*) FROM links WHERE transcript=t.serial AND ended_at IS NULL \
     AND (expires_at IS NULL OR expires_at>?2))<?7 ON CONFLICT DO NOTHING";
-const MADE: &str = "SELECT l.created_at,l.expires_at,l.made_by FROM transcripts t \
+const MADE: &str = "SELECT l.created_at,l.expires_at,l.made_by,l.embed FROM transcripts t \
     LEFT JOIN links l ON l.hash=?1 AND l.transcript=t.serial \
     WHERE t.id=?3 AND t.account=?4 AND (t.expires_at IS NULL OR t.expires_at>?2)";
 const END: &str = "UPDATE links SET ended_at=?1 WHERE ended_at IS NULL AND transcript=(\
@@ -27,6 +28,7 @@ struct MadeRow {
     created_at: Option<u64>,
     expires_at: Option<u64>,
     made_by: Option<String>,
+    embed: Option<u8>,
 }
 
 impl Runtime<'_> {
@@ -43,11 +45,22 @@ impl Runtime<'_> {
             hash,
             made_by,
             expires_at,
+            embed,
             ..
         } = link;
         let until = expires_at.map(|at| at.0);
         let statements = json!([
-            [MAKE, hash, now.0, until, made_by, id, account, MAX_LINKS],
+            [
+                MAKE,
+                hash,
+                now.0,
+                until,
+                made_by,
+                id,
+                account,
+                MAX_LINKS,
+                u8::from(*embed)
+            ],
             [MADE, hash, now.0, id, account],
         ]);
         let given: Result<Vec<Given<MadeRow>>, PortError> = self.query(&statements).await;
@@ -64,6 +77,7 @@ impl Runtime<'_> {
             url: link.url(origin),
             created_at: UnixMs(created_at).seconds(),
             expires_at: row.expires_at.map(|at| UnixMs(at).seconds()),
+            embed: row.embed == Some(1),
         })
     }
 

@@ -125,10 +125,14 @@ impl Asked {
         match route {
             PortalRoute::Session if self.method == "POST" => self.sign_in(&portal).await,
             PortalRoute::Session => self.sign_out(&portal).await,
-            PortalRoute::SignIn => self.depart(&portal).await,
+            // It is a person who waits: where it fails, a page says what happened.
+            PortalRoute::SignIn => {
+                let provider = self.depart(&portal).await;
+                Ok(provider.unwrap_or_else(|refused| self.not_signed_in(&refused)))
+            }
             PortalRoute::Callback => {
                 let page = self.arrive(&portal).await;
-                Ok(self.back(page))
+                Ok(page.unwrap_or_else(|refused| self.not_signed_in(&refused)))
             }
             route => self.at_desk(&portal, route).await,
         }
@@ -235,18 +239,11 @@ impl Asked {
         let departure = self
             .provider(&discovery)
             .depart(&back, now, &mut RuntimeRng)?;
-        let extra = format!(
-            "location: {}\nset-cookie: {}",
-            departure.url, departure.cookie
-        );
-        Ok(reply::empty_with(&self.call, 302, &extra, ("", "")))
+        Ok(self.go_on(&departure.url, &departure.cookie))
     }
 
-    /// The browser is back: the page of ours that was wanted, and the cookie that signs it in.
-    async fn arrive(
-        &self,
-        portal: &Portal<'_, Runtime<'_>>,
-    ) -> Result<(String, String), EdgeError> {
+    /// The browser is back, and goes on to the page of ours that was wanted.
+    async fn arrive(&self, portal: &Portal<'_, Runtime<'_>>) -> Result<JsValue, EdgeError> {
         portal.count_attempt(&self.address()).await?;
         let discovery = self.discovery(portal).await?;
         let provider = self.provider(&discovery);
@@ -263,23 +260,20 @@ impl Asked {
         let guest = provider.guest(&claims, &arrival.nonce, portal.ports.now())?;
         let (ticket, _) = portal.admit(guest, &mut RuntimeRng).await?;
         let seconds = self.deployment.settings.portal.session_seconds;
-        Ok((arrival.back, set_cookie(&ticket, seconds)))
+        let cookie = set_cookie(&ticket, seconds);
+        Ok(self.go_on(&arrival.back, &cookie))
     }
 
-    fn back(&self, arrived: Result<(String, String), EdgeError>) -> JsValue {
-        match arrived {
-            Ok((page, cookie)) => {
-                let extra = format!("location: {page}\nset-cookie: {cookie}");
-                reply::empty_with(&self.call, 302, &extra, ("", ""))
-            }
-            // It is a person who waits: the page says what happened.
-            Err(refused) => {
-                let code = refused.answer().code;
-                let extra = format!("location: /keys#sign-in-failed={code}");
-                let cause = refused.cause().unwrap_or_default();
-                reply::empty_with(&self.call, 302, &extra, (code, &cause))
-            }
-        }
+    fn go_on(&self, address: &str, cookie: &str) -> JsValue {
+        let extra = format!("location: {address}\nset-cookie: {cookie}");
+        reply::empty_with(&self.call, 302, &extra, ("", ""))
+    }
+
+    fn not_signed_in(&self, refused: &EdgeError) -> JsValue {
+        let code = refused.answer().code;
+        let extra = format!("location: /keys#sign-in-failed={code}");
+        let cause = refused.cause().unwrap_or_default();
+        reply::empty_with(&self.call, 302, &extra, (code, &cause))
     }
 
     fn provider<'a>(&'a self, discovery: &'a Discovery) -> Provider<'a> {

@@ -1,7 +1,9 @@
 //! The objects of sessions, and what signing in asks of others, as the portal's rules speak to them.
 
 use edge_core::error::EdgeError;
-use edge_core::portal::{Challenges, Guest, Invitation, PortalObjects, Session, Ticket};
+use edge_core::portal::{
+    Challenges, ConsoleSession, Guest, Invitation, PortalObjects, Session, Ticket,
+};
 use edge_core::ports::PortError;
 use js_sys::JsString;
 use js_sys::futures::JsFuture;
@@ -13,6 +15,9 @@ use crate::glue::{self, thrown};
 use crate::ports::Runtime;
 
 const PORT: (&str, &str) = ("portal", "PORTAL");
+/// What a ticket may be good for (js/portal.js).
+const SESSION: &str = "session";
+const CONSOLE: &str = "console";
 
 #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn failed(cause: impl ToString) -> PortError {
@@ -31,24 +36,64 @@ fn found<T: serde::de::DeserializeOwned>(answer: &str) -> Result<Option<T>, Port
     serde_json::from_str(answer).map_err(failed)
 }
 
-impl PortalObjects for Runtime<'_> {
-    async fn begin(&self, ticket: &Ticket, session: &Session) -> Result<(), PortError> {
-        let args = json!([ticket.hash(), text(session)?, session.expires_at * 1000]);
-        self.ask(PORT, ticket.object(), "begin", &args)
-            .await
-            .map(drop)
+impl Runtime<'_> {
+    async fn enter(
+        &self,
+        kind: &str,
+        ticket: &Ticket,
+        session: &impl Serialize,
+        expires_at: u64,
+    ) -> Result<(), PortError> {
+        let args = json!([kind, ticket.hash(), text(session)?, expires_at * 1000]);
+        let begun = self.ask(PORT, ticket.object(), "begin", &args).await;
+        begun.map(drop)
     }
 
-    async fn session(&self, ticket: &Ticket) -> Result<Option<Session>, PortError> {
-        let args = json!([ticket.hash()]);
+    async fn entered<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: &str,
+        ticket: &Ticket,
+    ) -> Result<Option<T>, PortError> {
+        let args = json!([kind, ticket.hash()]);
         found(&self.ask(PORT, ticket.object(), "session", &args).await?)
     }
 
-    async fn end(&self, ticket: &Ticket, all: bool) -> Result<(), PortError> {
-        let args = json!([ticket.hash(), all]);
-        self.ask(PORT, ticket.object(), "end", &args)
+    async fn leave(&self, kind: &str, ticket: &Ticket, all: bool) -> Result<(), PortError> {
+        let args = json!([kind, ticket.hash(), all]);
+        let ended = self.ask(PORT, ticket.object(), "end", &args).await;
+        ended.map(drop)
+    }
+}
+
+impl PortalObjects for Runtime<'_> {
+    async fn begin(&self, ticket: &Ticket, session: &Session) -> Result<(), PortError> {
+        self.enter(SESSION, ticket, session, session.expires_at)
             .await
-            .map(drop)
+    }
+
+    async fn session(&self, ticket: &Ticket) -> Result<Option<Session>, PortError> {
+        self.entered(SESSION, ticket).await
+    }
+
+    async fn end(&self, ticket: &Ticket, all: bool) -> Result<(), PortError> {
+        self.leave(SESSION, ticket, all).await
+    }
+
+    async fn begin_console(
+        &self,
+        ticket: &Ticket,
+        session: &ConsoleSession,
+    ) -> Result<(), PortError> {
+        self.enter(CONSOLE, ticket, session, session.expires_at)
+            .await
+    }
+
+    async fn console(&self, ticket: &Ticket) -> Result<Option<ConsoleSession>, PortError> {
+        self.entered(CONSOLE, ticket).await
+    }
+
+    async fn end_console(&self, ticket: &Ticket) -> Result<(), PortError> {
+        self.leave(CONSOLE, ticket, false).await
     }
 
     async fn invite(&self, invitation: &Invitation) -> Result<(), PortError> {

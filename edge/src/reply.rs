@@ -50,20 +50,19 @@ pub(crate) fn json_with(call: &Call, status: u16, body: &str, extra: &str) -> Js
     JSON.with(|json| glue::respond(call, status, &JsString::from(body), json, extra, "", ""))
 }
 
-/// The OpenAPI document; edge_core::openapi wrote it.
+/// The OpenAPI document; `edge_core::openapi` wrote it. It is a file beside the pages (scripts/build-ui), so that the
+/// Worker does not carry it.
 pub(crate) fn document(call: &Call) -> JsValue {
-    let body = JsString::from(include_str!("../openapi.json"));
-    JSON.with(|json| glue::respond(call, 200, &body, json, KEEP, "", ""))
+    JSON.with(|json| glue::page(call, "/openapi.json", json, KEEP))
 }
 
 /// The document as a page, which may load and run nothing.
 pub(crate) fn reference(call: &Call) -> JsValue {
-    let body = JsString::from(include_str!("../docs.html"));
     let policy = include_str!("../docs.csp").trim_end();
     let extra = format!(
         "{KEEP}\ncontent-security-policy: {policy}\nx-content-type-options: nosniff\nreferrer-policy: no-referrer"
     );
-    HTML.with(|html| glue::respond(call, 200, &body, html, &extra, "", ""))
+    HTML.with(|html| glue::page(call, "/docs", html, &extra))
 }
 
 /// The models of a key. Its text is decoded once: later answers hand over what the runtime has.

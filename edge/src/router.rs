@@ -89,8 +89,12 @@ pub(crate) enum Route<'a> {
     Transcript(&'a str),
     /// Its links.
     Share(&'a str),
+    /// Its audio.
+    Audition(&'a str),
     /// What a link leads to.
     Link(&'a str),
+    /// The audio of that.
+    LinkedAudio(&'a str),
     /// The caller's jobs.
     Jobs,
     /// Many at once.
@@ -136,7 +140,9 @@ static_strings! {
     TRANSCRIPT_LIST = "transcripts";
     EXPORT = "export";
     SHARE = "share";
+    AUDITION = "transcript_audio";
     LINK = "link";
+    LINKED_AUDIO = "link_audio";
     WEBHOOKS = "webhooks";
     FLEET_TRANSCRIPTS = "fleet_transcripts";
     JOBS = "jobs";
@@ -191,7 +197,11 @@ impl<'a> Route<'a> {
             return PortalRoute::of(rest).map_or(Self::Unknown, Self::Portal);
         }
         if let Some(token) = below("/t/") {
-            return Self::Link(token);
+            return match token.split_once('/') {
+                None => Self::Link(token),
+                Some((token, "audio")) => Self::LinkedAudio(token),
+                Some(_) => Self::Unknown,
+            };
         }
         if let Some(id) = below("/v1/uploads/") {
             return Self::Upload(id);
@@ -209,6 +219,7 @@ impl<'a> Route<'a> {
         match below("/v1/transcripts/").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
             Some((id, "")) if !path.ends_with('/') => Self::Transcript(id),
             Some((id, "share")) => Self::Share(id),
+            Some((id, "audio")) => Self::Audition(id),
             _ if path.starts_with("/admin/") => Self::Admin,
             _ => Self::Unknown,
         }
@@ -233,6 +244,7 @@ impl<'a> Route<'a> {
                 | Self::Export
                 | Self::Transcript(_)
                 | Self::Share(_)
+                | Self::Audition(_)
                 | Self::Webhooks(_)
         )
     }
@@ -261,7 +273,9 @@ impl<'a> Route<'a> {
             | Self::Reference
             | Self::TranscriptList
             | Self::Export
-            | Self::Link(_) => "GET",
+            | Self::Audition(_)
+            | Self::Link(_)
+            | Self::LinkedAudio(_) => "GET",
             _ => "",
         }
     }
@@ -300,7 +314,9 @@ impl<'a> Route<'a> {
             Self::Export => &EXPORT,
             Self::Transcript(_) => &TRANSCRIPT,
             Self::Share(_) => &SHARE,
+            Self::Audition(_) => &AUDITION,
             Self::Link(_) => &LINK,
+            Self::LinkedAudio(_) => &LINKED_AUDIO,
             Self::Webhooks(_) => &WEBHOOKS,
             Self::Transcripts(_) => &FLEET_TRANSCRIPTS,
             Self::AsyncAudio(_) => &ASYNC,

@@ -89,6 +89,7 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
                 let (token, query) = (token.to_owned(), parts.query.to_owned());
                 Ok(Next::Done(transcripts::of_link(call, token, query)))
             }
+            Route::LinkedAudio(token) => Ok(Next::Done(transcripts::audio_of_link(call, token))),
             Route::Webhooks(of) if !of.has(parts.method) => {
                 Err(EdgeError::MethodNotAllowed(of.methods()))
             }
@@ -107,6 +108,7 @@ pub fn start(call: &Call, parts: &str, now: f64) -> JsValue {
             | Route::Export
             | Route::Transcript(_)
             | Route::Share(_)
+            | Route::Audition(_)
             | Route::Webhooks(_)
             | Route::Usage => with_key(call, &deployment, &parts, route, now),
         }
@@ -217,7 +219,11 @@ fn serve(
             let usage = admin::own_usage(call, deployment, &key.record.id, parts.query);
             Ok(Next::Done(usage))
         }
-        Route::TranscriptList | Route::Export | Route::Transcript(_) | Route::Share(_) => {
+        Route::TranscriptList
+        | Route::Export
+        | Route::Transcript(_)
+        | Route::Share(_)
+        | Route::Audition(_) => {
             let answer = transcripts::of_owner(call, deployment, key, route, parts);
             Ok(Next::Done(answer))
         }

@@ -4,8 +4,8 @@
 use edge_core::ports::{Clock as _, PortError, UnixMs};
 use edge_core::transcripts::serial::{PER_MS, first_of, time_of};
 use edge_core::transcripts::{
-    About, Kept, MAX_ROW_BYTES, Row, TranscriptQuery, TranscriptSummary, account_hash, folder,
-    place,
+    About, Kept, MAX_ROW_BYTES, Row, TranscriptQuery, TranscriptSummary, account_hash, audio_place,
+    folder, place,
 };
 use inference_api::keeping::Sought;
 use serde::Deserialize;
@@ -20,9 +20,10 @@ const FIND: &str = "UPDATE transcripts SET expires_at=max(expires_at,?4) WHERE s
     AND (expires_at IS NULL OR expires_at>?5)) RETURNING id,account,body";
 /// Columns of what is known of a transcript. `?1`: now.
 const ABOUT: &str = "t.serial,t.id,t.account,t.expires_at,t.name,t.model,t.task,t.language,t.duration_ms,\
-    (SELECT count(*) FROM links WHERE transcript=t.serial AND ended_at IS NULL \
+    t.audio_type IS NOT NULL AS has_audio,(SELECT count(*) FROM links WHERE transcript=t.serial AND ended_at IS NULL \
     AND (expires_at IS NULL OR expires_at>?1)) AS links";
-const KEEP: &str = "INSERT INTO transcripts SELECT \
+const KEEP: &str = "INSERT INTO transcripts(serial,id,account,key_id,expires_at,audio,parameters,name,model,task,\
+    language,duration_ms,excerpt,body) SELECT \
     coalesce((SELECT max(serial)+1 FROM transcripts WHERE serial>=?1 AND serial<?1+?2),?1),\
     ?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15 WHERE true ON CONFLICT (id) DO NOTHING";
 /// Only where the row is new: its words are not there yet.
@@ -32,7 +33,7 @@ const KEEP_WORDS: &str = "INSERT INTO transcript_words(rowid,account,name,words)
 const DELETE: &str = "DELETE FROM transcripts WHERE id=?1 AND account=?2";
 const COUNT: &str = "SELECT count(*) AS n FROM transcripts WHERE account=?1";
 const EMPTY: &str = "DELETE FROM transcripts WHERE account=?1";
-const EXPIRED: &str = "SELECT id,account,body IS NULL AS apart FROM transcripts \
+const EXPIRED: &str = "SELECT id,account,body IS NULL OR audio_type IS NOT NULL AS apart FROM transcripts \
     WHERE expires_at<=?1 ORDER BY expires_at LIMIT ?2";
 
 /// A page of an export, newest first. `?1`: now; `?2`: the account; `?3`: only what came before this one; `?4`: so many.
@@ -67,6 +68,7 @@ pub(crate) struct AboutRow {
     language: String,
     duration_ms: u64,
     links: u32,
+    has_audio: u8,
 }
 
 impl AboutRow {
@@ -83,6 +85,7 @@ impl AboutRow {
             language: self.language,
             duration: self.duration_ms as f64 / 1000.0,
             links: self.links,
+            has_audio: self.has_audio != 0,
         }
     }
 }
@@ -92,6 +95,13 @@ struct WholeRow {
     #[serde(flatten)]
     about: AboutRow,
     body: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LinkedRow {
+    #[serde(flatten)]
+    whole: WholeRow,
+    embed: u8,
 }
 
 #[derive(Deserialize)]
@@ -223,21 +233,34 @@ impl Runtime<'_> {
         self.whole(&json!([[get, now.0, id, account]])).await
     }
 
-    /// The transcript that a link leads to.
-    pub(crate) async fn linked(&self, hash: &str, now: UnixMs) -> Result<Option<Row>, PortError> {
+    /// The transcript that a link leads to, and whether its page may stand in a frame of another one.
+    pub(crate) async fn linked(
+        &self,
+        hash: &str,
+        now: UnixMs,
+    ) -> Result<Option<(Row, bool)>, PortError> {
         let linked = format!(
-            "SELECT {ABOUT},t.body FROM links l JOIN transcripts t ON t.serial=l.transcript \
+            "SELECT {ABOUT},t.body,l.embed FROM links l JOIN transcripts t ON t.serial=l.transcript \
              WHERE l.hash=?2 AND l.ended_at IS NULL AND (l.expires_at IS NULL OR l.expires_at>?1) \
              AND (t.expires_at IS NULL OR t.expires_at>?1)"
         );
-        self.whole(&json!([[linked, now.0, hash]])).await
+        let given: Vec<Given<LinkedRow>> = self.query(&json!([[linked, now.0, hash]])).await?;
+        let Some(LinkedRow { whole, embed }) = first(given) else {
+            return Ok(None);
+        };
+        let row = self.row(whole).await?;
+        Ok(row.map(|row| (row, embed != 0)))
     }
 
     async fn whole(&self, statement: &Value) -> Result<Option<Row>, PortError> {
         let given: Vec<Given<WholeRow>> = self.query(statement).await?;
-        let Some(WholeRow { about, body }) = first(given) else {
-            return Ok(None);
-        };
+        match first(given) {
+            Some(whole) => self.row(whole).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn row(&self, WholeRow { about, body }: WholeRow) -> Result<Option<Row>, PortError> {
         let found = FoundRow {
             id: about.id.clone(),
             account: about.account.clone(),
@@ -307,9 +330,15 @@ impl Runtime<'_> {
     /// Deletes it; whether it was there.
     pub(crate) async fn delete(&self, account: &str, id: &str) -> Result<bool, PortError> {
         // Before the row: without one nobody would find what stands there, not even to delete it.
-        self.bucket_delete(&place(account, id)).await?;
+        self.forget_apart(account, id).await?;
         let given: Vec<Given<Value>> = self.query(&json!([[DELETE, id, account]])).await?;
         Ok(given.first().is_some_and(|given| given.changes > 0))
+    }
+
+    /// Deletes what stands in the bucket of a transcript: itself where it is long, and its audio.
+    async fn forget_apart(&self, account: &str, id: &str) -> Result<(), PortError> {
+        let names = [place(account, id), audio_place(account, id)];
+        self.bucket_delete(&names.join("\n")).await
     }
 
     /// Deletes all of an account; how many those were.
@@ -334,7 +363,7 @@ impl Runtime<'_> {
             let given: Vec<Given<ExpiredRow>> = self.query(&statement).await?;
             let rows: Vec<_> = given.into_iter().flat_map(|given| given.rows).collect();
             for ExpiredRow { id, account, .. } in rows.iter().filter(|row| row.apart != 0) {
-                self.bucket_delete(&place(account, id)).await?;
+                self.forget_apart(account, id).await?;
             }
             let delete = |row: &ExpiredRow| json!([DELETE, row.id, row.account]);
             let statements: Vec<_> = rows.iter().map(delete).collect();

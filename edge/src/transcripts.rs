@@ -9,10 +9,10 @@ use edge_core::transcripts::{
     is_id, link_hash, missing_page, next_page, page, page_headers, query, show, sought,
 };
 use inference_api::keeping::MAX_TRANSCRIPT_BYTES;
-use inference_api::render::ResponseFormat;
 use wasm_bindgen::JsValue;
 
 use crate::account_request::AccountRequest;
+use crate::audio::{self, KeptAudio};
 use crate::clock::RuntimeRng;
 use crate::deployment::{Deployment, KnownKey};
 use crate::glue::{self, Call, UrlSearchParams};
@@ -92,6 +92,10 @@ pub(crate) fn of_owner(
             let id = id.to_owned();
             reply::promise(call, async move { asked.share(&id).await })
         }
+        Route::Audition(id) => {
+            let id = id.to_owned();
+            reply::promise(call, async move { asked.audio(&id).await })
+        }
         Route::Transcript(id) => {
             let id = id.to_owned();
             reply::promise(call, async move { asked.one(&id).await })
@@ -148,6 +152,14 @@ impl OfAccount {
         ))
     }
 
+    async fn audio(&self, id: &str) -> Result<JsValue, EdgeError> {
+        known(id)?;
+        let runtime = self.request.runtime();
+        let kept = runtime.audio(&self.account, id, runtime.now()).await;
+        let kept = kept.map_err(EdgeError::DatabaseUnavailable)?;
+        audio_or_missing(&self.request.call, kept).await
+    }
+
     /// Makes a link to it, or ends all.
     async fn share(&self, id: &str) -> Result<JsValue, EdgeError> {
         known(id)?;
@@ -178,6 +190,26 @@ impl OfAccount {
     }
 }
 
+async fn audio_or_missing(call: &Call, kept: Option<KeptAudio>) -> Result<JsValue, EdgeError> {
+    let missing = || EdgeError::NotFound("audio");
+    let kept = kept.ok_or_else(missing)?;
+    audio::answer(call, &kept).await?.ok_or_else(missing)
+}
+
+/// The audio of what a link leads to. Nobody is asked for a key.
+pub(crate) fn audio_of_link(call: &Call, token: &str) -> JsValue {
+    let (asked, hash) = (call.clone(), link_hash(token));
+    reply::promise(call, async move {
+        let runtime = Runtime { call: &asked };
+        let kept = match hash {
+            Some(hash) => runtime.linked_audio(&hash, runtime.now()).await,
+            None => Ok(None),
+        };
+        let kept = kept.map_err(EdgeError::DatabaseUnavailable)?;
+        audio_or_missing(&asked, kept).await
+    })
+}
+
 /// The page that a link leads to, or the transcript as a file. Nobody is asked for a key.
 pub(crate) fn of_link(call: &Call, token: String, query: String) -> JsValue {
     let asked = call.clone();
@@ -187,24 +219,19 @@ pub(crate) fn of_link(call: &Call, token: String, query: String) -> JsValue {
             Some(hash) => runtime.linked(&hash, runtime.now()).await,
             None => Ok(None),
         };
-        let Some(row) = found.map_err(EdgeError::DatabaseUnavailable)? else {
-            return Ok(reply::page(&asked, 404, &missing_page(), &page_headers()));
+        let Some((row, embed)) = found.map_err(EdgeError::DatabaseUnavailable)? else {
+            let headers = page_headers(false, false);
+            return Ok(reply::page(&asked, 404, &missing_page(), &headers));
         };
+        let headers = page_headers(embed, row.about.has_audio);
         let query = UrlSearchParams::new(&query);
         let Shown::As(format) = Shown::of(query.get("format").as_deref())? else {
             let page = page(&row, &token)?;
-            return Ok(reply::page(&asked, 200, &page, &page_headers()));
+            return Ok(reply::page(&asked, 200, &page, &headers));
         };
-        let headers = file_headers(row.about.name.as_deref(), format);
+        let disposition = download(row.about.name.as_deref(), format);
+        let headers = format!("{headers}\ncontent-disposition: {disposition}");
         let file = show(row, Shown::As(format))?;
         Ok(reply::text(&asked, format.content_type(), &file, &headers))
     })
-}
-
-fn file_headers(name: Option<&str>, format: ResponseFormat) -> String {
-    format!(
-        "{}\ncontent-disposition: {}",
-        page_headers(),
-        download(name, format)
-    )
 }

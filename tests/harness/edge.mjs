@@ -59,6 +59,7 @@ const worker = (index) => ({
   ...(assets && {
     assets: {
       directory: assets,
+      binding: "ASSETS",
       run_worker_first: list("run_worker_first"),
       routerConfig: { has_user_worker: true },
       assetConfig: { html_handling: setting("html_handling"), not_found_handling: setting("not_found_handling") },

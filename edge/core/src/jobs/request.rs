@@ -64,6 +64,9 @@ pub struct JobRequest {
     pub metadata: Option<Metadata>,
     /// The one webhook that is told of the end; all of the account's if left out.
     pub webhook: Option<String>,
+    /// Whether the upload's audio is kept as long as the transcript, to be heard beside it; if left out, it is not.
+    #[serde(default)]
+    pub keep_audio: bool,
 }
 
 /// The body of `POST /v1/jobs/batch`.
@@ -148,6 +151,9 @@ pub struct JobSpec {
     pub key: JobKey,
     /// How its transcript is kept, under which id, and where hosts reach this edge.
     pub keep: Keep,
+    /// Whether its audio is kept beside that.
+    #[serde(default)]
+    pub keep_audio: bool,
 }
 
 /// What makes a job of a request: the key that asks and the deployment.
@@ -236,6 +242,7 @@ impl Making<'_> {
                 models: terms.models.clone(),
             },
             keep: keep(record, terms, edge, true, None, *now, rng)?,
+            keep_audio: request.keep_audio,
         })
     }
 
@@ -329,6 +336,10 @@ fn check_notes(request: &JobRequest) -> Result<(), EdgeError> {
             let message = format!("`metadata` must be at most {MAX_METADATA_BYTES} bytes of JSON.");
             return Err(invalid("metadata", message));
         }
+    }
+    if request.keep_audio && request.upload_id.is_none() {
+        let message = "`keep_audio` is for the audio of an upload.";
+        return Err(invalid("keep_audio", message.to_owned()));
     }
     if let Some(webhook) = &request.webhook
         && !is_id("wh_", webhook)

@@ -12,6 +12,7 @@ use crate::admin::{
 use crate::change::KeyPatch;
 use crate::limiter::BalanceChange;
 use crate::plan::{Plan, PutPlan};
+use crate::portal::Administrator;
 use crate::scope::AdminScope;
 use crate::upstream::HostList;
 use crate::usage_report::UsageReport;
@@ -40,6 +41,7 @@ const NOT_OF_ROOT_KEYS: [&str; 7] = [
 pub(super) fn all() -> Vec<Route> {
     let mut routes = keys();
     routes.extend(lives_of_keys());
+    routes.extend(console());
     routes.extend(root_keys());
     routes.extend(plans());
     routes.extend(owners());
@@ -49,7 +51,7 @@ pub(super) fn all() -> Vec<Route> {
 }
 
 fn keys() -> Vec<Route> {
-    let of = |route: Route| route.of("Keys").needs(Key::Root(AdminScope::Keys));
+    let of = |route: Route| route.of("Keys").needs(Key::Root(Some(AdminScope::Keys)));
     vec![
         of(route("post", "/admin/keys", "createKey", "Makes a key"))
             .says("The key is in this answer and never again.")
@@ -91,7 +93,7 @@ fn keys() -> Vec<Route> {
 
 fn lives_of_keys() -> Vec<Route> {
     let of = |route: Route| {
-        let route = route.of("Keys").needs(Key::Root(AdminScope::Keys));
+        let route = route.of("Keys").needs(Key::Root(Some(AdminScope::Keys)));
         route.takes(&[p::key_id]).fails(&["not_found"])
     };
     vec![
@@ -134,8 +136,29 @@ fn lives_of_keys() -> Vec<Route> {
     ]
 }
 
+fn console() -> Vec<Route> {
+    let of = |route: Route| route.of("Root keys").needs(Key::Root(None));
+    let path = "/admin/session";
+    vec![
+        of(route("get", path, "getConsoleSession", "Who asks, and what he may do"))
+            .gives::<Administrator>(200, "The root key."),
+        of(route("post", path, "signInToConsole", "Begins a session of the console"))
+            .says(
+                "For eight hours a cookie that no script sees stands for the root key, in requests of the pages of this \
+                 deployment alone. What it is good for is asked of the root key at every request.",
+            )
+            .gives_at::<Administrator>(201, "The session.", &["Set-Cookie"]),
+        of(route("delete", path, "signOutOfConsole", "Ends it"))
+            .gives_nothing(204, "It is good for nothing any more."),
+    ]
+}
+
 fn root_keys() -> Vec<Route> {
-    let of = |route: Route| route.of("Root keys").needs(Key::Root(AdminScope::All));
+    let of = |route: Route| {
+        route
+            .of("Root keys")
+            .needs(Key::Root(Some(AdminScope::All)))
+    };
     let one = |route: Route| of(route).takes(&[p::root_key_id]).fails(&["not_found"]);
     vec![
         of(route("post", "/admin/root-keys", "createRootKey", "Makes a root key"))
@@ -173,7 +196,7 @@ fn root_keys() -> Vec<Route> {
 }
 
 fn plans() -> Vec<Route> {
-    let of = |route: Route| route.of("Plans").needs(Key::Root(AdminScope::Plans));
+    let of = |route: Route| route.of("Plans").needs(Key::Root(Some(AdminScope::Plans)));
     let one = |route: Route| of(route).takes(&[p::plan_name]).fails(&["invalid_value"]);
     vec![
         of(route("get", "/admin/plans", "listPlans", "Lists all plans"))
@@ -198,7 +221,9 @@ fn plans() -> Vec<Route> {
 
 fn owners() -> Vec<Route> {
     let of = |route: Route| {
-        let route = route.of("Owners").needs(Key::Root(AdminScope::Owners));
+        let route = route
+            .of("Owners")
+            .needs(Key::Root(Some(AdminScope::Owners)));
         // What is written in percents must be UTF-8: another path is none.
         route
             .takes(&[p::owner_id])
@@ -249,7 +274,7 @@ fn reports() -> Vec<Route> {
     vec![
         route("get", "/admin/usage", "getUsage", "What was used")
             .of("Reports")
-            .needs(Key::Root(AdminScope::Usage))
+            .needs(Key::Root(Some(AdminScope::Usage)))
             .says("By all keys, an owner's, or a plan's; up to some minutes ago.")
             .takes(&[p::owner, p::plan, p::usage_from, p::usage_to, p::grouped_by])
             .gives::<UsageReport>(200, "The report.")
@@ -261,7 +286,7 @@ fn reports() -> Vec<Route> {
             "What was changed, and by whom",
         )
         .of("Reports")
-        .needs(Key::Root(AdminScope::Audit))
+        .needs(Key::Root(Some(AdminScope::Audit)))
         .says("Newest first. It never holds a secret.")
         .takes(&[
             p::actor,
@@ -282,7 +307,7 @@ fn hosts() -> Vec<Route> {
     vec![
         route("get", "/admin/hosts", "listHosts", "How the hosts fare")
             .of("Hosts")
-            .needs(Key::Root(AdminScope::Hosts))
+            .needs(Key::Root(Some(AdminScope::Hosts)))
             .says("As the location that answers sees them: each judges by the answers that it got itself.")
             .gives::<HostList>(200, "The hosts.")
             .fails(&["fleet_unavailable"]),

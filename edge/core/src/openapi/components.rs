@@ -145,6 +145,10 @@ impl Components {
                     "type": "http", "scheme": "bearer",
                     "description": "An administrator's root key: `Authorization: Bearer wk_root_…`. An ordinary key never acts as one.",
                 },
+                "consoleSession": {
+                    "type": "apiKey", "in": "cookie", "name": "__Host-console",
+                    "description": "A session of the console, which stands for a root key. Only the pages of this deployment send it.",
+                },
                 "portalSession": {
                     "type": "apiKey", "in": "cookie", "name": "__Host-portal",
                     "description": "Who is signed in to the portal. Only the pages of this deployment send it.",
@@ -235,9 +239,11 @@ fn headers() -> Value {
         },
         "X-Audio-Seconds": text("Length of the audio in seconds."),
         "Content-Disposition": text("As which file it is to be stored (RFC 6266)."),
+        "Accept-Ranges": text("`bytes`: a part may be asked for (RFC 9110, 14.2)."),
+        "Content-Range": text("Which part this is (RFC 9110, 14.4)."),
         "Location": text("Where the job is to be asked after."),
         "Preference-Applied": text("`respond-async` where that was asked."),
-        "Set-Cookie": text("The cookie `__Host-portal`, which signs a browser in (RFC 6265)."),
+        "Set-Cookie": text("The cookie that signs a browser in (RFC 6265)."),
         "X-Transcript-Id": text("Under which the transcript is kept, where that was asked."),
         "X-Cache": {
             "description": "There where the transcript was kept before and nothing was computed.",

@@ -101,7 +101,10 @@ fn security(key: Key) -> Value {
             let scopes: Vec<&str> = scope.iter().map(|scope| scope.as_str()).collect();
             json!([{"key": scopes}, {"keyHeader": scopes}])
         }
-        Key::Root(scope) => json!([{"rootKey": [scope.as_str()]}]),
+        Key::Root(scope) => {
+            let scopes: Vec<&str> = scope.iter().map(|scope| scope.as_str()).collect();
+            json!([{"rootKey": scopes}, {"consoleSession": scopes}])
+        }
         Key::Session => json!([{"portalSession": []}]),
     }
 }

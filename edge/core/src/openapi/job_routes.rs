@@ -85,14 +85,14 @@ fn jobs() -> Vec<Route> {
             .fails(&["not_found"]),
         route("get", "/admin/jobs", "listDeadJobs", "Jobs that were given up")
             .of(JOBS)
-            .needs(Key::Root(AdminScope::Jobs))
+            .needs(Key::Root(Some(AdminScope::Jobs)))
             .says("Those that failed, by no fault of their owners, as often as the deployment tries. Newest first.")
             .takes(&[p::dead, p::owner, p::page_size, p::cursor])
             .gives::<DeadJobList>(200, "A page of them.")
             .fails(&["database_unavailable"]),
         route("post", "/admin/jobs/{id}/retry", "retryJob", "Tries a job again")
             .of(JOBS)
-            .needs(Key::Root(AdminScope::Jobs))
+            .needs(Key::Root(Some(AdminScope::Jobs)))
             .says("One that was given up.")
             .takes(&[p::job_id])
             .gives::<JobView>(200, "It waits for its turn again.")

@@ -55,7 +55,7 @@ fn sessions() -> Vec<Route> {
             "inviteToPortal",
             "Makes a one-time link to the portal",
         )
-        .needs(Key::Root(AdminScope::Portal))
+        .needs(Key::Root(Some(AdminScope::Portal)))
         .says("For an owner's own backend: whoever follows the link is signed in as that owner. It is good once.")
         .takes(&[p::idempotency_key])
         .reads::<CreatePortalSession>(json!({"owner": "acme", "plans": ["starter"]}))
@@ -66,10 +66,13 @@ fn sessions() -> Vec<Route> {
 fn by_provider() -> Vec<Route> {
     vec![
         route("get", "/portal/sign-in", "departToProvider", "Sends a browser to the OpenID provider")
-            .says("Where `PORTAL_AUTH` is `oidc`: the authorization code flow with PKCE.")
+            .says(
+                "Where `PORTAL_AUTH` is `oidc`: the authorization code flow with PKCE. Where that can't begin it goes to \
+                 `/keys#sign-in-failed=` and why.",
+            )
             .takes(&[p::return_to])
-            .gives_nothing(302, "To the provider.")
-            .fails(&["portal_switched_off", "sign_in_failed"]),
+            .gives_nothing(302, "To the provider, or back.")
+            .fails(&["portal_switched_off"]),
         route("get", "/portal/callback", "arriveFromProvider", "The browser is back from the provider")
             .says("It goes on to the page that was wanted, signed in, or to `/keys#sign-in-failed=` and why.")
             .takes(&[p::oidc_state, p::oidc_code])

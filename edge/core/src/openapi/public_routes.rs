@@ -108,7 +108,7 @@ pub(super) fn all() -> Vec<Route> {
             .fails(&["database_unavailable"]),
         route("post", "/v1/keys/verify", "verifyKey", "Verdict on a key")
             .of(VERIFICATION)
-            .needs(Key::Root(AdminScope::Verify))
+            .needs(Key::Root(Some(AdminScope::Verify)))
             .says(
                 "For another API whose callers have these keys: it hands over the key it was shown. A \
                  valid key is charged. Every verdict is a 200; a key nobody has is `NOT_FOUND`.",

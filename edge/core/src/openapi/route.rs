@@ -15,8 +15,8 @@ pub enum Key {
     None,
     /// An ordinary key, with this scope where one is named.
     Ordinary(Option<Scope>),
-    /// A root key with this scope.
-    Root(AdminScope),
+    /// A root key, with this scope where one is named; or a session of the console, which stands for one.
+    Root(Option<AdminScope>),
     /// The cookie of somebody who is signed in to the portal.
     Session,
 }
@@ -127,17 +127,20 @@ const OF_KEY: [&str; 12] = [
     "key_store_unavailable",
 ];
 
-/// What the check of a root key can answer; everything an administrator does asks KV or an object.
-const OF_ROOT_KEY: [&str; 9] = [
+/// What the check of a root key, or of a session that stands for one, can answer; everything an administrator does asks KV
+/// or an object.
+const OF_ROOT_KEY: [&str; 11] = [
     "missing_api_key",
     "invalid_api_key",
     "revoked_api_key",
     "disabled_api_key",
     "expired_api_key",
-    "insufficient_scope",
+    "no_session",
+    "cross_site_request",
     "address_not_allowed",
     "limiter_unavailable",
     "key_store_unavailable",
+    "portal_unavailable",
 ];
 
 /// What the check of a session can answer; a request that changes something must come from our own pages.
@@ -170,7 +173,8 @@ impl Route {
             Key::None => self,
             Key::Ordinary(None) => self.fails(&OF_KEY),
             Key::Ordinary(Some(_)) => self.fails(&OF_KEY).fails(&["insufficient_scope"]),
-            Key::Root(_) => self.fails(&OF_ROOT_KEY),
+            Key::Root(None) => self.fails(&OF_ROOT_KEY),
+            Key::Root(Some(_)) => self.fails(&OF_ROOT_KEY).fails(&["insufficient_scope"]),
             Key::Session => self.fails(&OF_SESSION),
         }
     }

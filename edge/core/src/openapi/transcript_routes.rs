@@ -13,7 +13,7 @@ const TRANSCRIPTS: &str = "Transcripts";
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = of_account();
     routes.extend(of_one());
-    routes.push(of_link());
+    routes.extend([of_link(), audio_of_link()]);
     routes
 }
 
@@ -78,6 +78,19 @@ fn of_one() -> Vec<Route> {
         )
         .fails(&["not_found", "database_unavailable"]),
         route(
+            "get",
+            "/v1/transcripts/{id}/audio",
+            "getTranscriptAudio",
+            "The audio of a kept transcript",
+        )
+        .of(TRANSCRIPTS)
+        .needs(Key::Ordinary(Some(Scope::TranscriptsRead)))
+        .says("Where its job was made with `keep_audio`. A `Range` of bytes is answered with that part.")
+        .takes(&[p::transcript_id])
+        .answers(200, "All of it.", audio(), &["Accept-Ranges"])
+        .answers(206, "The part.", audio(), &["Accept-Ranges", "Content-Range"])
+        .fails(&["not_found", "database_unavailable", "store_unavailable"]),
+        route(
             "delete",
             "/v1/transcripts/{id}",
             "deleteTranscript",
@@ -99,7 +112,7 @@ fn of_one() -> Vec<Route> {
         .needs(Key::Ordinary(Some(Scope::TranscriptsWrite)))
         .says("Whoever has it may read the transcript. It is shown this once.")
         .takes(&[p::transcript_id, p::idempotency_key])
-        .reads::<ShareTranscript>(json!({"expires_in_seconds": 604_800}))
+        .reads::<ShareTranscript>(json!({"expires_in_seconds": 604_800, "embed": true}))
         .or_no_body()
         .gives::<SharedTranscript>(201, "The link.")
         .fails(&[
@@ -121,6 +134,31 @@ fn of_one() -> Vec<Route> {
         .gives_nothing(204, "None is left.")
         .fails(&["not_found", "database_unavailable"]),
     ]
+}
+
+/// Whatever its media type is.
+fn audio() -> Vec<(&'static str, Content)> {
+    vec![("audio/*", Content::Plain(json!({})))]
+}
+
+fn audio_of_link() -> Route {
+    route(
+        "get",
+        "/t/{token}/audio",
+        "openLinkAudio",
+        "The audio of what a link leads to",
+    )
+    .of(TRANSCRIPTS)
+    .says("Without a key. A `Range` of bytes is answered with that part.")
+    .takes(&[p::token])
+    .answers(200, "All of it.", audio(), &["Accept-Ranges"])
+    .answers(
+        206,
+        "The part.",
+        audio(),
+        &["Accept-Ranges", "Content-Range"],
+    )
+    .fails(&["not_found", "database_unavailable", "store_unavailable"])
 }
 
 fn of_link() -> Route {

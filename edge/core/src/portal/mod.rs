@@ -3,6 +3,7 @@
 //! A session is a [`Ticket`] in a cookie; the object of its owner's sessions has the last word, so that one that was
 //! ended is good for nothing at the very next request. [`sign_in`] begins one, [`Desk`] is what is done in one.
 
+mod console;
 mod guest;
 mod invitation;
 mod keys;
@@ -12,6 +13,10 @@ mod settings;
 mod sign_in;
 mod ticket;
 
+pub use console::{
+    Administrator, ConsoleSession, clear_console_cookie, console_session, console_ticket,
+    set_console_cookie, sign_in_to_console, sign_out_of_console,
+};
 pub use guest::Guest;
 pub use invitation::{CreatePortalSession, Invitation, PortalInvitation};
 pub use keys::{Desk, PortalKeys, PortalPlan, PortalPlans, TakeKey};
@@ -33,6 +38,16 @@ pub trait PortalObjects {
     async fn session(&self, ticket: &Ticket) -> Result<Option<Session>, PortError>;
     /// Ends a session, or all of its owner's.
     async fn end(&self, ticket: &Ticket, all: bool) -> Result<(), PortError>;
+    /// Begins a session of the console.
+    async fn begin_console(
+        &self,
+        ticket: &Ticket,
+        session: &ConsoleSession,
+    ) -> Result<(), PortError>;
+    /// The session of the console, if it is one still.
+    async fn console(&self, ticket: &Ticket) -> Result<Option<ConsoleSession>, PortError>;
+    /// Ends it.
+    async fn end_console(&self, ticket: &Ticket) -> Result<(), PortError>;
     /// Keeps an invitation; one that was kept, or used, before stays as it is.
     async fn invite(&self, invitation: &Invitation) -> Result<(), PortError>;
     /// Takes an invitation: whom it lets in. It is good once.

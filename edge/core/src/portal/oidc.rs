@@ -164,7 +164,7 @@ impl Provider<'_> {
         let value = seal(self.settings, PURPOSE, &json);
         Ok(Departure {
             url: format!("{endpoint}{join}{query}"),
-            cookie: cookie(ATTEMPT_COOKIE, &value, ATTEMPT_SECONDS),
+            cookie: cookie(ATTEMPT_COOKIE, &value, ATTEMPT_SECONDS, "Lax"),
         })
     }
 

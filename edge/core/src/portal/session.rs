@@ -23,17 +23,17 @@ pub struct Session {
 
 /// The value of `Set-Cookie` that signs a browser in for so many seconds.
 pub fn set_cookie(ticket: &Ticket, seconds: u32) -> String {
-    cookie(COOKIE, ticket.reveal(), seconds)
+    cookie(COOKIE, ticket.reveal(), seconds, "Lax")
 }
 
 /// The one that signs it out.
 pub fn clear_cookie() -> String {
-    cookie(COOKIE, "", 0)
+    cookie(COOKIE, "", 0, "Lax")
 }
 
-/// A cookie that no script sees and no other site's request but a link brings.
-pub(super) fn cookie(name: &str, value: &str, seconds: u32) -> String {
-    format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax")
+/// A cookie that no script sees. `same_site`: `Lax`, no other site's request but a link brings it, or `Strict`, none does.
+pub(super) fn cookie(name: &str, value: &str, seconds: u32, same_site: &str) -> String {
+    format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite={same_site}")
 }
 
 /// The value of a cookie in the header `Cookie` (RFC 6265, 4.2.1). One that comes twice is none: somebody planted it.

@@ -26,7 +26,11 @@ impl std::fmt::Debug for Ticket {
 /// Name of the object with an owner's sessions. It holds a hash: a platform may keep the names of objects longer than
 /// the objects, and an owner's id may have to go.
 pub fn portal_object(owner: &str) -> String {
-    hex::encode(&Sha256::digest(format!("portal\n{owner}"))[..OBJECT_CHARS / 2])
+    object("portal", owner)
+}
+
+fn object(kind: &str, whose: &str) -> String {
+    hex::encode(&Sha256::digest(format!("{kind}\n{whose}"))[..OBJECT_CHARS / 2])
 }
 
 impl Ticket {
@@ -35,7 +39,15 @@ impl Ticket {
     /// # Errors
     /// The system's generator has nothing to give.
     pub fn draw(owner: &str, rng: &mut impl Rng) -> Result<Self, EdgeError> {
-        let mut text = portal_object(owner);
+        Self::of_object(portal_object(owner), rng)
+    }
+
+    /// A new one to the console, of the root key with this hash.
+    pub(super) fn to_console(root_key: &str, rng: &mut impl Rng) -> Result<Self, EdgeError> {
+        Self::of_object(object("console", root_key), rng)
+    }
+
+    fn of_object(mut text: String, rng: &mut impl Rng) -> Result<Self, EdgeError> {
         text.push('.');
         push_random_base62(&mut text, SECRET_CHARS, rng)
             .map_err(|error| EdgeError::Internal(error.to_string()))?;

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::Memory;
-use crate::portal::{Challenges, Guest, Invitation, PortalObjects, Session, Ticket, portal_object};
+use crate::portal::{
+    Challenges, ConsoleSession, Guest, Invitation, PortalObjects, Session, Ticket, portal_object,
+};
 use crate::ports::{Clock, PortError};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -14,6 +16,7 @@ const HOUR_MS: u64 = 3_600_000;
 pub struct Tickets {
     /// Each with its object.
     pub sessions: RefCell<BTreeMap<String, (String, Session)>>,
+    consoles: RefCell<BTreeMap<String, ConsoleSession>>,
     invitations: RefCell<BTreeMap<String, (Invitation, bool)>>,
     attempts: RefCell<BTreeMap<String, Vec<u64>>>,
     /// What a challenge is answered with.
@@ -57,6 +60,32 @@ impl PortalObjects for Memory {
             if all && was_one {
                 sessions.retain(|_, (object, _)| object != ticket.object());
             }
+        })
+    }
+
+    async fn begin_console(
+        &self,
+        ticket: &Ticket,
+        session: &ConsoleSession,
+    ) -> Result<(), PortError> {
+        self.faults.run("portal", || {
+            let consoles = &mut self.tickets.consoles.borrow_mut();
+            consoles.insert(ticket.hash(), session.clone());
+        })
+    }
+
+    async fn console(&self, ticket: &Ticket) -> Result<Option<ConsoleSession>, PortError> {
+        self.faults.run("portal", || {
+            let consoles = self.tickets.consoles.borrow();
+            let session = consoles.get(&ticket.hash())?;
+            let lasts = Clock::now(self).seconds() < session.expires_at;
+            lasts.then(|| session.clone())
+        })
+    }
+
+    async fn end_console(&self, ticket: &Ticket) -> Result<(), PortError> {
+        self.faults.run("portal", || {
+            self.tickets.consoles.borrow_mut().remove(&ticket.hash());
         })
     }
 

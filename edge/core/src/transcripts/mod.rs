@@ -1,6 +1,7 @@
 //! Transcripts that are kept: whose they are, what of them hosts may say, and what their owner is shown.
 
 mod answer;
+mod audio;
 mod listing;
 mod page;
 mod pending;
@@ -11,12 +12,13 @@ mod shown;
 mod told;
 
 pub use answer::{ANSWER_MS, Answered, answer_folder, answer_place};
+pub use audio::{ByteRange, audio_headers, audio_place, byte_range, media_type};
 pub use listing::{TranscriptFilter, TranscriptList, TranscriptQuery, next_page, query};
 pub use page::{headers as page_headers, missing_page, page};
 pub use pending::{Aside, PENDING, pending_folder, pending_place};
 pub use sharing::{Link, MAX_LINKS, ShareTranscript, SharedTranscript, Sharing, link_hash};
 pub use shown::{
-    About, Row, Shown, TranscriptDetail, TranscriptSummary, download, export_head, show,
+    About, Row, Shown, TranscriptDetail, TranscriptSummary, download, export_head, inline, show,
 };
 pub use told::{Kept, announced, brought, sought};
 

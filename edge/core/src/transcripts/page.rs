@@ -1,5 +1,6 @@
 //! The page behind a permanent link: for reading and printing. It loads nothing and runs nothing, and works in
-//! every browser. Whatever people said or named is text here, never markup.
+//! every browser; only where the audio was kept there is a player, and a script by which the times seek in it. Whatever
+//! people said or named is text here, never markup.
 
 use std::fmt::Write as _;
 
@@ -27,14 +28,22 @@ const DOWNLOADS: [(&str, &str); 4] = [
 /// Length of the description, in characters.
 const SUMMARY_CHARS: usize = 160;
 
-/// Headers of the pages, a line each. The policy lets nothing in but the page's own style (CSP Level 3), no search
-/// engine keeps it, and no copy outlives the link.
-pub fn headers() -> String {
+/// Headers of the pages, a line each. The policy lets nothing in but the page's own style and, where it `plays`, the audio
+/// and our script (CSP Level 3, Trusted Types); nobody frames it unless the link may be `embedded`; no search engine keeps
+/// it, and no copy outlives the link.
+pub fn headers(embedded: bool, plays: bool) -> String {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
+    let ancestors = if embedded { "*" } else { "'none'" };
+    let player = if plays {
+        "media-src 'self'; script-src 'self'; "
+    } else {
+        ""
+    };
     format!(
         "cache-control: no-store\nx-robots-tag: noindex, nofollow\nx-content-type-options: nosniff\n\
-         referrer-policy: no-referrer\ncontent-security-policy: default-src 'none'; style-src 'sha256-{hash}'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+         referrer-policy: no-referrer\ncontent-security-policy: default-src 'none'; style-src 'sha256-{hash}'; {player}\
+         base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; \
+         trusted-types 'none'"
     )
 }
 
@@ -74,15 +83,29 @@ pub fn page(row: &Row, token: &str) -> Result<String, EdgeError> {
             "<li><a href=\"/t/{token}?format={format}\" download>{label}</a></li>"
         );
     }
+    let audio = about.has_audio.then(|| format!("/t/{token}/audio"));
+    if let Some(audio) = &audio {
+        let _ = writeln!(body, "<li><a href=\"{audio}\" download>Audio</a></li>");
+    }
     body += "</ul>\n</nav>\n";
+    if let Some(audio) = &audio {
+        let _ = writeln!(
+            body,
+            "<audio controls preload=\"metadata\" src=\"{audio}\" aria-label=\"The recording\"></audio>"
+        );
+    }
     let _ = writeln!(body, "<main lang=\"{}\">", written.code());
-    body += &segments(&transcript);
+    body += &segments(&transcript, audio.as_deref());
     body += "</main>\n";
     let description = match summary(&transcript) {
         text if text.is_empty() => format!("{length} of speech, {language}."),
         text => text,
     };
-    Ok(document(&title, &preview(&title, &description), &body))
+    let mut head = preview(&title, &description);
+    if audio.is_some() {
+        head += "<script type=\"module\" src=\"/reader.js\"></script>\n";
+    }
+    Ok(document(&title, &head, &body))
 }
 
 /// The page where a link leads nowhere: it never did, or no longer does.
@@ -141,19 +164,21 @@ fn document(title: &str, head: &str, body: &str) -> String {
     )
 }
 
-fn segments(transcript: &Transcript) -> String {
+/// The segments; their times point into the audio where that is to be had.
+fn segments(transcript: &Transcript, audio: Option<&str>) -> String {
     if transcript.segments.is_empty() {
         return "<p class=\"empty\" lang=\"en\">Nothing is said in this recording.</p>\n"
             .to_owned();
     }
     let mut list = "<ol class=\"segments\">\n".to_owned();
     for segment in &transcript.segments {
-        let _ = writeln!(
-            list,
-            "<li><time>{}</time><p dir=\"auto\">{}</p></li>",
-            clock(segment.start),
-            escape(segment.text.trim()),
-        );
+        let start = format!("<time>{}</time>", clock(segment.start));
+        let start = match audio {
+            Some(audio) => format!("<a href=\"{audio}#t={:.2}\">{start}</a>", segment.start),
+            None => start,
+        };
+        let text = escape(segment.text.trim());
+        let _ = writeln!(list, "<li>{start}<p dir=\"auto\">{text}</p></li>");
     }
     list += "</ol>\n";
     list
@@ -240,6 +265,33 @@ mod tests {
         }
         assert!(page.contains(&civil_day(NOW.seconds())));
         assert!(of(None, "Hello.").contains("<h1><bdi>Transcript</bdi></h1>"));
+    }
+
+    #[test]
+    fn kept_audio_has_a_player_and_times_that_lead_into_it() {
+        let row = |has_audio| Row {
+            about: About {
+                has_audio,
+                ..about()
+            },
+            body: canonical(&transcript()),
+        };
+        let with = page(&row(true), TOKEN).unwrap();
+        for part in [
+            "src=\"/t/abcdefghijklmnopqrstuvwxyzABCDEF/audio\"",
+            "<a href=\"/t/abcdefghijklmnopqrstuvwxyzABCDEF/audio#t=0.00\"><time>0:00</time></a>",
+            "src=\"/reader.js\"",
+        ] {
+            assert!(with.contains(part), "{part}: {with}");
+        }
+        let without = page(&row(false), TOKEN).unwrap();
+        assert!(!without.contains("/audio") && !without.contains("<script"));
+        assert!(headers(false, true).contains("script-src 'self'"));
+        for plays in [false, true] {
+            assert!(headers(false, plays).contains("frame-ancestors 'none'"));
+            assert!(headers(true, plays).contains("frame-ancestors *"));
+        }
+        assert!(!headers(true, false).contains("script-src"));
     }
 
     #[test]

@@ -128,6 +128,7 @@ impl Aside {
                 language: kept.language,
                 duration,
                 links: 0,
+                has_audio: false,
             },
             body: kept.body,
         })

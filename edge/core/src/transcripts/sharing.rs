@@ -25,6 +25,9 @@ pub struct ShareTranscript {
     /// After so many seconds the link leads nowhere; if left out, it does not expire.
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = MAX_SECONDS)))]
     pub expires_in_seconds: Option<u64>,
+    /// Whether pages of others may show the link's page within them (`<iframe>`); if left out, they may not.
+    #[serde(default)]
+    pub embed: bool,
 }
 
 /// A link to a transcript. It is shown this once.
@@ -37,6 +40,8 @@ pub struct SharedTranscript {
     pub created_at: u64,
     /// From then on it leads nowhere, unix seconds; `null`: it does not expire.
     pub expires_at: Option<u64>,
+    /// Whether pages of others may show its page within them.
+    pub embed: bool,
 }
 
 /// A link as it is kept.
@@ -49,6 +54,8 @@ pub struct Link {
     pub made_by: Option<String>,
     /// From when on it leads nowhere.
     pub expires_at: Option<UnixMs>,
+    /// Whether its page may stand in a frame of another one.
+    pub embed: bool,
 }
 
 impl std::fmt::Debug for Link {
@@ -125,6 +132,7 @@ impl Sharing<'_> {
             token,
             made_by: idempotency.map(|idempotency| idempotency.body),
             expires_at: seconds.map(|seconds| now.plus_ms(seconds.saturating_mul(1000))),
+            embed: wish.embed,
         })
     }
 }
@@ -166,6 +174,9 @@ mod tests {
         assert_eq!((link.made_by, link.expires_at), (None, None));
         let link = make(r#"{"expires_in_seconds": 60}"#, "", "Bearer a", "tr_1").unwrap();
         assert_eq!(link.expires_at, Some(NOW.plus_ms(60_000)));
+        assert!(!link.embed, "nobody asked for it");
+        let link = make(r#"{"embed": true}"#, "", "Bearer a", "tr_1").unwrap();
+        assert!(link.embed);
     }
 
     #[test]
@@ -193,6 +204,7 @@ mod tests {
             r#"{"expires_in_seconds": 3153600001}"#,
             r#"{"expires_in_seconds": -1}"#,
             r#"{"expires": 1}"#,
+            r#"{"embed": 1}"#,
             "[]",
             "null",
         ] {

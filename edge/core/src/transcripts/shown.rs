@@ -30,6 +30,8 @@ pub struct About {
     pub duration: f64,
     /// How many links lead to it.
     pub links: u32,
+    /// Whether its audio was kept.
+    pub has_audio: bool,
 }
 
 /// A transcript in a listing.
@@ -142,7 +144,16 @@ pub fn download(name: Option<&str>, format: ResponseFormat) -> String {
     };
     let name = name.unwrap_or("transcript");
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let plain: String = stem
+    disposition("attachment", &format!("{stem}.{extension}"))
+}
+
+/// The `Content-Disposition` of audio that is played, under the name of its file.
+pub fn inline(name: Option<&str>) -> String {
+    disposition("inline", name.unwrap_or("audio"))
+}
+
+fn disposition(kind: &str, name: &str) -> String {
+    let plain: String = name
         .chars()
         .map(|c| {
             if c.is_ascii_alphanumeric() || " ._-".contains(c) {
@@ -152,8 +163,8 @@ pub fn download(name: Option<&str>, format: ResponseFormat) -> String {
             }
         })
         .collect();
-    let encoded: String = stem.bytes().map(percent_encoded).collect();
-    format!("attachment; filename=\"{plain}.{extension}\"; filename*=UTF-8''{encoded}.{extension}")
+    let encoded: String = name.bytes().map(percent_encoded).collect();
+    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
 /// A byte as RFC 8187 writes it.
@@ -191,5 +202,9 @@ mod tests {
         ] {
             assert_eq!(download(name, ResponseFormat::Srt), header);
         }
+        assert_eq!(
+            inline(Some("q\"\r\n.wav")),
+            "inline; filename=\"q___.wav\"; filename*=UTF-8''q%22%0D%0A.wav"
+        );
     }
 }

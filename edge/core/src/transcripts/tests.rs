@@ -27,6 +27,7 @@ pub(super) fn about() -> About {
         language: "en".into(),
         duration: 1.5,
         links: 0,
+        has_audio: false,
     }
 }
 

@@ -399,6 +399,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who asks, and what he may do */
+        get: operations["getConsoleSession"];
+        put?: never;
+        /**
+         * Begins a session of the console
+         * @description For eight hours a cookie that no script sees stands for the root key, in requests of the pages of this deployment alone. What it is good for is asked of the root key at every request.
+         */
+        post: operations["signInToConsole"];
+        /** Ends it */
+        delete: operations["signOutOfConsole"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/usage": {
         parameters: {
             query?: never;
@@ -686,7 +708,7 @@ export interface paths {
         };
         /**
          * Sends a browser to the OpenID provider
-         * @description Where `PORTAL_AUTH` is `oidc`: the authorization code flow with PKCE.
+         * @description Where `PORTAL_AUTH` is `oidc`: the authorization code flow with PKCE. Where that can't begin it goes to `/keys#sign-in-failed=` and why.
          */
         get: operations["departToProvider"];
         put?: never;
@@ -709,6 +731,26 @@ export interface paths {
          * @description A page for people, without a key; or, with `format`, a file. A link that leads nowhere is answered with a page, too.
          */
         get: operations["openLink"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/t/{token}/audio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audio of what a link leads to
+         * @description Without a key. A `Range` of bytes is answered with that part.
+         */
+        get: operations["openLinkAudio"];
         put?: never;
         post?: never;
         delete?: never;
@@ -983,6 +1025,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/transcripts/{id}/audio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audio of a kept transcript
+         * @description Where its job was made with `keep_audio`. A `Range` of bytes is answered with that part.
+         */
+        get: operations["getTranscriptAudio"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/transcripts/{id}/share": {
         parameters: {
             query?: never;
@@ -1193,6 +1255,18 @@ export interface components {
     schemas: {
         /** @description What a root key may do. */
         AdminScope: "admin:*" | "admin:keys" | "admin:plans" | "admin:owners" | "admin:usage" | "admin:audit" | "admin:hosts" | "admin:jobs" | "admin:portal" | "admin:verify";
+        /** @description Who asks the admin API. */
+        Administrator: {
+            /**
+             * Format: uint64
+             * @description When the session ends, unix seconds; `null`: the key itself was shown.
+             */
+            expires_at: number | null;
+            /** @description `root_…` of the root key; `root`: that of the deployment's secret. */
+            root_key_id: string;
+            /** @description What it may do. */
+            scopes: components["schemas"]["AdminScope"][];
+        };
         /** @description One attempt. */
         Attempt: {
             /**
@@ -1634,6 +1708,11 @@ export interface components {
             condition_on_previous_text?: boolean | null;
             /** @description Names and terms that are likely to be said. */
             hotwords?: string | null;
+            /**
+             * @description Whether the upload's audio is kept as long as the transcript, to be heard beside it; if left out, it is not.
+             * @default false
+             */
+            keep_audio: boolean;
             /** @description The language spoken (ISO 639-1); found out if left out. */
             language?: string | null;
             /** @description The caller's own notes: JSON of at most 1 KiB. They go with every event. */
@@ -2426,6 +2505,11 @@ export interface components {
         /** @description The body of `POST /v1/transcripts/{id}/share`; it may be left out. */
         ShareTranscript: {
             /**
+             * @description Whether pages of others may show the link's page within them (`<iframe>`); if left out, they may not.
+             * @default false
+             */
+            embed: boolean;
+            /**
              * Format: uint64
              * @description After so many seconds the link leads nowhere; if left out, it does not expire.
              */
@@ -2438,6 +2522,8 @@ export interface components {
              * @description When it was made, unix seconds.
              */
             created_at: number;
+            /** @description Whether pages of others may show its page within them. */
+            embed: boolean;
             /**
              * Format: uint64
              * @description From then on it leads nowhere, unix seconds; `null`: it does not expire.
@@ -2532,6 +2618,8 @@ export interface components {
              * @description From then on it is gone, unix seconds; `null`: never.
              */
             expires_at: number | null;
+            /** @description Whether its audio was kept. */
+            has_audio: boolean;
             /** @description Its id. */
             id: string;
             /** @description The language spoken (ISO 639-1). */
@@ -2618,6 +2706,8 @@ export interface components {
              * @description From then on it is gone, unix seconds; `null`: never.
              */
             expires_at: number | null;
+            /** @description Whether its audio was kept. */
+            has_audio: boolean;
             /** @description Its id. */
             id: string;
             /** @description The language spoken (ISO 639-1). */
@@ -3047,8 +3137,36 @@ export interface components {
                 } & components["schemas"]["Error"];
             };
         };
-        /** @description `invalid_sign_in`: The link, or the way back from the provider, is good no more. */
+        /**
+         * @description `disabled_api_key`: The key is switched off.
+         *
+         *     `expired_api_key`: The key's time is over.
+         *
+         *     `invalid_api_key`: Nobody has this key.
+         *
+         *     `missing_api_key`: There is no key.
+         *
+         *     `no_session`: Nobody is signed in, or no longer.
+         *
+         *     `revoked_api_key`: The key was revoked, for good.
+         */
         Error401b: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "disabled_api_key" | "expired_api_key" | "invalid_api_key" | "missing_api_key" | "no_session" | "revoked_api_key";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /** @description `invalid_sign_in`: The link, or the way back from the provider, is good no more. */
+        Error401c: {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3064,7 +3182,7 @@ export interface components {
             };
         };
         /** @description `no_session`: Nobody is signed in, or no longer. */
-        Error401c: {
+        Error401d: {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3084,7 +3202,7 @@ export interface components {
          *
          *     `replayed_request`: To a host: this heartbeat, or a later one, was received before.
          */
-        Error401d: {
+        Error401e: {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3100,7 +3218,7 @@ export interface components {
             };
         };
         /** @description `invalid_signature`: To a host: its heartbeat is not signed with the deployment's secret, or not of now. */
-        Error401e: {
+        Error401f: {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3154,9 +3272,30 @@ export interface components {
         /**
          * @description `address_not_allowed`: The key is good, and may not be used from this address.
          *
+         *     `cross_site_request`: Only the pages of this deployment may ask for this.
+         *
          *     `insufficient_scope`: The key is good, and lacks the scope of this route.
          */
         Error403c: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "address_not_allowed" | "cross_site_request" | "insufficient_scope";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `address_not_allowed`: The key is good, and may not be used from this address.
+         *
+         *     `insufficient_scope`: The key is good, and lacks the scope of this route.
+         */
+        Error403d: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -3179,7 +3318,7 @@ export interface components {
          *
          *     `urls_switched_off`: The deployment asks no address that a caller gives (`FETCH_URLS`).
          */
-        Error403d: {
+        Error403e: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -3200,7 +3339,7 @@ export interface components {
          *
          *     `urls_switched_off`: The deployment asks no address that a caller gives (`FETCH_URLS`).
          */
-        Error403e: {
+        Error403f: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -3221,7 +3360,7 @@ export interface components {
          *
          *     `portal_switched_off`: People get no keys by themselves here, or sign in another way (`PORTAL_AUTH`).
          */
-        Error403f: {
+        Error403g: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -3240,7 +3379,7 @@ export interface components {
          *
          *     `portal_switched_off`: People get no keys by themselves here, or sign in another way (`PORTAL_AUTH`).
          */
-        Error403g: {
+        Error403h: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -3255,7 +3394,7 @@ export interface components {
             };
         };
         /** @description `portal_switched_off`: People get no keys by themselves here, or sign in another way (`PORTAL_AUTH`). */
-        Error403h: {
+        Error403i: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -3276,7 +3415,7 @@ export interface components {
          *
          *     `portal_switched_off`: People get no keys by themselves here, or sign in another way (`PORTAL_AUTH`).
          */
-        Error403i: {
+        Error403j: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -3290,8 +3429,27 @@ export interface components {
                 } & components["schemas"]["Error"];
             };
         };
+        /**
+         * @description `address_not_allowed`: The key is good, and may not be used from this address.
+         *
+         *     `cross_site_request`: Only the pages of this deployment may ask for this.
+         */
+        Error403k: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "address_not_allowed" | "cross_site_request";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
         /** @description `host_not_allowed`: To a host: it may not register itself under this address. */
-        Error403j: {
+        Error403l: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -3861,21 +4019,6 @@ export interface components {
                 } & components["schemas"]["Error"];
             };
         };
-        /** @description `sign_in_failed`: The provider that knows people could not be asked, or can't be believed. */
-        Error502b: {
-            headers: {
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    error?: {
-                        /** @enum {unknown} */
-                        code?: "sign_in_failed";
-                    };
-                } & components["schemas"]["Error"];
-            };
-        };
         /**
          * @description `jobs_unavailable`: Jobs can't be read or made at present.
          *
@@ -3978,130 +4121,6 @@ export interface components {
                 } & components["schemas"]["Error"];
             };
         };
-        /** @description `database_unavailable`: The database gave no answer. */
-        Error503e: {
-            headers: {
-                "Retry-After": components["headers"]["Retry-After"];
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    error?: {
-                        /** @enum {unknown} */
-                        code?: "database_unavailable";
-                    };
-                } & components["schemas"]["Error"];
-            };
-        };
-        /**
-         * @description `jobs_unavailable`: Jobs can't be read or made at present.
-         *
-         *     `key_store_unavailable`: The store of keys gave no answer.
-         *
-         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
-         */
-        Error503f: {
-            headers: {
-                "Retry-After": components["headers"]["Retry-After"];
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    error?: {
-                        /** @enum {unknown} */
-                        code?: "jobs_unavailable" | "key_store_unavailable" | "limiter_unavailable";
-                    };
-                } & components["schemas"]["Error"];
-            };
-        };
-        /**
-         * @description `database_unavailable`: The database gave no answer.
-         *
-         *     `jobs_unavailable`: Jobs can't be read or made at present.
-         *
-         *     `key_store_unavailable`: The store of keys gave no answer.
-         *
-         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
-         */
-        Error503g: {
-            headers: {
-                "Retry-After": components["headers"]["Retry-After"];
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    error?: {
-                        /** @enum {unknown} */
-                        code?: "database_unavailable" | "jobs_unavailable" | "key_store_unavailable" | "limiter_unavailable";
-                    };
-                } & components["schemas"]["Error"];
-            };
-        };
-        /**
-         * @description `jobs_unavailable`: Jobs can't be read or made at present.
-         *
-         *     `key_store_unavailable`: The store of keys gave no answer.
-         *
-         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
-         *
-         *     `store_unavailable`: The transcript could not be kept, as was asked.
-         */
-        Error503h: {
-            headers: {
-                "Retry-After": components["headers"]["Retry-After"];
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    error?: {
-                        /** @enum {unknown} */
-                        code?: "jobs_unavailable" | "key_store_unavailable" | "limiter_unavailable" | "store_unavailable";
-                    };
-                } & components["schemas"]["Error"];
-            };
-        };
-        /**
-         * @description `key_store_unavailable`: The store of keys gave no answer.
-         *
-         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
-         *
-         *     `webhooks_unavailable`: The account's webhooks gave no answer.
-         */
-        Error503i: {
-            headers: {
-                "Retry-After": components["headers"]["Retry-After"];
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    error?: {
-                        /** @enum {unknown} */
-                        code?: "key_store_unavailable" | "limiter_unavailable" | "webhooks_unavailable";
-                    };
-                } & components["schemas"]["Error"];
-            };
-        };
-        /** @description `portal_unavailable`: Who is signed in can't be told. */
-        Error503j: {
-            headers: {
-                "Retry-After": components["headers"]["Retry-After"];
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    error?: {
-                        /** @enum {unknown} */
-                        code?: "portal_unavailable";
-                    };
-                } & components["schemas"]["Error"];
-            };
-        };
         /**
          * @description `key_store_unavailable`: The store of keys gave no answer.
          *
@@ -4109,7 +4128,7 @@ export interface components {
          *
          *     `portal_unavailable`: Who is signed in can't be told.
          */
-        Error503k: {
+        Error503e: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4131,9 +4150,91 @@ export interface components {
          *
          *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
          *
+         *     `store_unavailable`: The transcript could not be kept, as was asked.
+         */
+        Error503f: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "database_unavailable" | "key_store_unavailable" | "limiter_unavailable" | "store_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /** @description `database_unavailable`: The database gave no answer. */
+        Error503g: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "database_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `database_unavailable`: The database gave no answer.
+         *
+         *     `store_unavailable`: The transcript could not be kept, as was asked.
+         */
+        Error503h: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "database_unavailable" | "store_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `jobs_unavailable`: Jobs can't be read or made at present.
+         *
+         *     `key_store_unavailable`: The store of keys gave no answer.
+         *
+         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
+         */
+        Error503i: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "jobs_unavailable" | "key_store_unavailable" | "limiter_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `database_unavailable`: The database gave no answer.
+         *
+         *     `key_store_unavailable`: The store of keys gave no answer.
+         *
+         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
+         *
          *     `portal_unavailable`: Who is signed in can't be told.
          */
-        Error503l: {
+        Error503j: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4151,7 +4252,55 @@ export interface components {
         /**
          * @description `database_unavailable`: The database gave no answer.
          *
+         *     `jobs_unavailable`: Jobs can't be read or made at present.
+         *
          *     `key_store_unavailable`: The store of keys gave no answer.
+         *
+         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
+         *
+         *     `portal_unavailable`: Who is signed in can't be told.
+         */
+        Error503k: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "database_unavailable" | "jobs_unavailable" | "key_store_unavailable" | "limiter_unavailable" | "portal_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `jobs_unavailable`: Jobs can't be read or made at present.
+         *
+         *     `key_store_unavailable`: The store of keys gave no answer.
+         *
+         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
+         *
+         *     `store_unavailable`: The transcript could not be kept, as was asked.
+         */
+        Error503l: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "jobs_unavailable" | "key_store_unavailable" | "limiter_unavailable" | "store_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `key_store_unavailable`: The store of keys gave no answer.
          *
          *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
          *
@@ -4167,18 +4316,12 @@ export interface components {
                 "application/json": {
                     error?: {
                         /** @enum {unknown} */
-                        code?: "database_unavailable" | "key_store_unavailable" | "limiter_unavailable" | "webhooks_unavailable";
+                        code?: "key_store_unavailable" | "limiter_unavailable" | "webhooks_unavailable";
                     };
                 } & components["schemas"]["Error"];
             };
         };
-        /**
-         * @description `fleet_unavailable`: The list of hosts that registered themselves gave no answer.
-         *
-         *     `key_store_unavailable`: The store of keys gave no answer.
-         *
-         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
-         */
+        /** @description `portal_unavailable`: Who is signed in can't be told. */
         Error503n: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -4189,7 +4332,57 @@ export interface components {
                 "application/json": {
                     error?: {
                         /** @enum {unknown} */
-                        code?: "fleet_unavailable" | "key_store_unavailable" | "limiter_unavailable";
+                        code?: "portal_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `database_unavailable`: The database gave no answer.
+         *
+         *     `key_store_unavailable`: The store of keys gave no answer.
+         *
+         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
+         *
+         *     `portal_unavailable`: Who is signed in can't be told.
+         *
+         *     `webhooks_unavailable`: The account's webhooks gave no answer.
+         */
+        Error503o: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "database_unavailable" | "key_store_unavailable" | "limiter_unavailable" | "portal_unavailable" | "webhooks_unavailable";
+                    };
+                } & components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description `fleet_unavailable`: The list of hosts that registered themselves gave no answer.
+         *
+         *     `key_store_unavailable`: The store of keys gave no answer.
+         *
+         *     `limiter_unavailable`: The key's limiter gave no answer; nothing was admitted.
+         *
+         *     `portal_unavailable`: Who is signed in can't be told.
+         */
+        Error503p: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error?: {
+                        /** @enum {unknown} */
+                        code?: "fleet_unavailable" | "key_store_unavailable" | "limiter_unavailable" | "portal_unavailable";
                     };
                 } & components["schemas"]["Error"];
             };
@@ -4199,7 +4392,7 @@ export interface components {
          *
          *     `too_many_hosts`: To a host: the list of hosts is full.
          */
-        Error503o: {
+        Error503q: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4237,8 +4430,12 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
+        /** @description `bytes`: a part may be asked for (RFC 9110, 14.2). */
+        "Accept-Ranges": string;
         /** @description As which file it is to be stored (RFC 6266). */
         "Content-Disposition": string;
+        /** @description Which part this is (RFC 9110, 14.4). */
+        "Content-Range": string;
         /** @description There where the same request was answered before, under its `Idempotency-Key`. */
         "Idempotent-Replayed": "true";
         /** @description Where the kept transcript lies: `<url>; rel="canonical"` (RFC 8288). */
@@ -4253,7 +4450,7 @@ export interface components {
         "RateLimit-Policy": string;
         /** @description Whole seconds to wait; never too few. */
         "Retry-After": number;
-        /** @description The cookie `__Host-portal`, which signs a browser in (RFC 6265). */
+        /** @description The cookie that signs a browser in (RFC 6265). */
         "Set-Cookie": string;
         /** @description RFC 6750. */
         "WWW-Authenticate": "Bearer";
@@ -4319,10 +4516,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503d"];
+            503: components["responses"]["Error503j"];
         };
     };
     listHosts: {
@@ -4344,10 +4541,10 @@ export interface operations {
                     "application/json": components["schemas"]["HostList"];
                 };
             };
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503n"];
+            503: components["responses"]["Error503p"];
         };
     };
     listDeadJobs: {
@@ -4379,10 +4576,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503d"];
+            503: components["responses"]["Error503j"];
         };
     };
     retryJob: {
@@ -4407,12 +4604,12 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409d"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503g"];
+            503: components["responses"]["Error503k"];
         };
     };
     listKeys: {
@@ -4446,10 +4643,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     createKey: {
@@ -4508,14 +4705,14 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409h"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     createKeys: {
@@ -4559,14 +4756,14 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409h"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     importKeys: {
@@ -4607,14 +4804,14 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409h"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     getKey: {
@@ -4639,11 +4836,11 @@ export interface operations {
                     "application/json": components["schemas"]["KeyDetail"];
                 };
             };
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     revokeKey: {
@@ -4666,12 +4863,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409i"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     patchKey: {
@@ -4706,14 +4903,14 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409i"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     changeCredits: {
@@ -4751,14 +4948,14 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409j"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     rotateKey: {
@@ -4796,14 +4993,14 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409j"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     getKeyUsage: {
@@ -4836,11 +5033,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503d"];
+            503: components["responses"]["Error503j"];
         };
     };
     getOwner: {
@@ -4866,11 +5063,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     purgeOwner: {
@@ -4896,12 +5093,12 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409k"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503m"];
+            503: components["responses"]["Error503o"];
         };
     };
     putOwnerLimits: {
@@ -4943,13 +5140,13 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     listPlans: {
@@ -4971,10 +5168,10 @@ export interface operations {
                     "application/json": components["schemas"]["PlanList"];
                 };
             };
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     getPlan: {
@@ -5000,11 +5197,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     putPlan: {
@@ -5047,13 +5244,13 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             409: components["responses"]["Error409k"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     deletePlan: {
@@ -5077,12 +5274,12 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409l"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     inviteToPortal: {
@@ -5120,12 +5317,12 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503k"];
+            503: components["responses"]["Error503e"];
         };
     };
     listRootKeys: {
@@ -5159,10 +5356,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     createRootKey: {
@@ -5200,13 +5397,13 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             409: components["responses"]["Error409h"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     getRootKey: {
@@ -5231,11 +5428,11 @@ export interface operations {
                     "application/json": components["schemas"]["KeyDetail"];
                 };
             };
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     revokeRootKey: {
@@ -5258,12 +5455,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409i"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     patchRootKey: {
@@ -5301,14 +5498,14 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409i"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     rotateRootKey: {
@@ -5346,14 +5543,88 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409j"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
+        };
+    };
+    getConsoleSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The root key. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Administrator"];
+                };
+            };
+            401: components["responses"]["Error401b"];
+            403: components["responses"]["Error403k"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503e"];
+        };
+    };
+    signInToConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session. */
+            201: {
+                headers: {
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Administrator"];
+                };
+            };
+            401: components["responses"]["Error401b"];
+            403: components["responses"]["Error403k"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503e"];
+        };
+    };
+    signOutOfConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is good for nothing any more. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Error401b"];
+            403: components["responses"]["Error403k"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503e"];
         };
     };
     getUsage: {
@@ -5387,10 +5658,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503d"];
+            503: components["responses"]["Error503j"];
         };
     };
     getReference: {
@@ -5432,11 +5703,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["Error401d"];
-            403: components["responses"]["Error403j"];
+            401: components["responses"]["Error401e"];
+            403: components["responses"]["Error403l"];
             404: components["responses"]["Error404c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503o"];
+            503: components["responses"]["Error503q"];
         };
     };
     findTranscript: {
@@ -5467,9 +5738,9 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["Error401e"];
+            401: components["responses"]["Error401f"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503e"];
+            503: components["responses"]["Error503g"];
         };
     };
     keepTranscript: {
@@ -5490,10 +5761,10 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["Error400h"];
-            401: components["responses"]["Error401e"];
+            401: components["responses"]["Error401f"];
             413: components["responses"]["Error413c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503e"];
+            503: components["responses"]["Error503g"];
         };
     };
     getHealth: {
@@ -5563,9 +5834,9 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["Error400g"];
-            403: components["responses"]["Error403h"];
+            403: components["responses"]["Error403i"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503j"];
+            503: components["responses"]["Error503n"];
         };
     };
     listOwnKeys: {
@@ -5587,10 +5858,10 @@ export interface operations {
                     "application/json": components["schemas"]["PortalKeys"];
                 };
             };
-            401: components["responses"]["Error401c"];
-            403: components["responses"]["Error403g"];
+            401: components["responses"]["Error401d"];
+            403: components["responses"]["Error403h"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503k"];
+            503: components["responses"]["Error503e"];
         };
     };
     takeKey: {
@@ -5626,13 +5897,13 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401c"];
-            403: components["responses"]["Error403g"];
+            401: components["responses"]["Error401d"];
+            403: components["responses"]["Error403h"];
             409: components["responses"]["Error409h"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503k"];
+            503: components["responses"]["Error503e"];
         };
     };
     getOwnKey: {
@@ -5657,11 +5928,11 @@ export interface operations {
                     "application/json": components["schemas"]["KeyDetail"];
                 };
             };
-            401: components["responses"]["Error401c"];
-            403: components["responses"]["Error403g"];
+            401: components["responses"]["Error401d"];
+            403: components["responses"]["Error403h"];
             404: components["responses"]["Error404c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503k"];
+            503: components["responses"]["Error503e"];
         };
     };
     revokeOwnKey: {
@@ -5684,12 +5955,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["Error401c"];
-            403: components["responses"]["Error403i"];
+            401: components["responses"]["Error401d"];
+            403: components["responses"]["Error403j"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409i"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503k"];
+            503: components["responses"]["Error503e"];
         };
     };
     rotateOwnKey: {
@@ -5727,14 +5998,14 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401c"];
-            403: components["responses"]["Error403i"];
+            401: components["responses"]["Error401d"];
+            403: components["responses"]["Error403j"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409j"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503k"];
+            503: components["responses"]["Error503e"];
         };
     };
     getOwnKeyUsage: {
@@ -5767,11 +6038,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400g"];
-            401: components["responses"]["Error401c"];
-            403: components["responses"]["Error403g"];
+            401: components["responses"]["Error401d"];
+            403: components["responses"]["Error403h"];
             404: components["responses"]["Error404c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503l"];
+            503: components["responses"]["Error503j"];
         };
     };
     listPortalPlans: {
@@ -5793,10 +6064,10 @@ export interface operations {
                     "application/json": components["schemas"]["PortalPlans"];
                 };
             };
-            401: components["responses"]["Error401c"];
-            403: components["responses"]["Error403g"];
+            401: components["responses"]["Error401d"];
+            403: components["responses"]["Error403h"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503k"];
+            503: components["responses"]["Error503e"];
         };
     };
     getSession: {
@@ -5819,7 +6090,7 @@ export interface operations {
                 };
             };
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503j"];
+            503: components["responses"]["Error503n"];
         };
     };
     signIn: {
@@ -5852,13 +6123,13 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401b"];
-            403: components["responses"]["Error403f"];
+            401: components["responses"]["Error401c"];
+            403: components["responses"]["Error403g"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             429: components["responses"]["Error429e"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503j"];
+            503: components["responses"]["Error503n"];
         };
     };
     signOut: {
@@ -5882,9 +6153,9 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["Error400g"];
-            403: components["responses"]["Error403g"];
+            403: components["responses"]["Error403h"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503j"];
+            503: components["responses"]["Error503n"];
         };
     };
     departToProvider: {
@@ -5899,7 +6170,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description To the provider. */
+            /** @description To the provider, or back. */
             302: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5908,10 +6179,9 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["Error400g"];
-            403: components["responses"]["Error403h"];
+            403: components["responses"]["Error403i"];
             500: components["responses"]["Error500"];
-            502: components["responses"]["Error502b"];
-            503: components["responses"]["Error503j"];
+            503: components["responses"]["Error503n"];
         };
     };
     openLink: {
@@ -5953,7 +6223,47 @@ export interface operations {
                 };
             };
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503e"];
+            503: components["responses"]["Error503g"];
+        };
+    };
+    openLinkAudio: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret of the link. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it. */
+            200: {
+                headers: {
+                    "Accept-Ranges": components["headers"]["Accept-Ranges"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/*": unknown;
+                };
+            };
+            /** @description The part. */
+            206: {
+                headers: {
+                    "Accept-Ranges": components["headers"]["Accept-Ranges"];
+                    "Content-Range": components["headers"]["Content-Range"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/*": unknown;
+                };
+            };
+            404: components["responses"]["Error404c"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503h"];
         };
     };
     createTranscription: {
@@ -6246,10 +6556,10 @@ export interface operations {
             };
             400: components["responses"]["Error400d"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503f"];
+            503: components["responses"]["Error503i"];
         };
     };
     createJob: {
@@ -6295,14 +6605,14 @@ export interface operations {
             };
             400: components["responses"]["Error400f"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403d"];
+            403: components["responses"]["Error403e"];
             404: components["responses"]["Error404"];
             409: components["responses"]["Error409c"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             429: components["responses"]["Error429d"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503f"];
+            503: components["responses"]["Error503i"];
         };
     };
     createJobs: {
@@ -6350,13 +6660,13 @@ export interface operations {
             };
             400: components["responses"]["Error400f"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             409: components["responses"]["Error409"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             429: components["responses"]["Error429d"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503f"];
+            503: components["responses"]["Error503i"];
         };
     };
     getJob: {
@@ -6391,11 +6701,11 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503f"];
+            503: components["responses"]["Error503i"];
         };
     };
     cancelJob: {
@@ -6430,11 +6740,11 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503f"];
+            503: components["responses"]["Error503i"];
         };
     };
     watchJob: {
@@ -6469,11 +6779,11 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503f"];
+            503: components["responses"]["Error503i"];
         };
     };
     verifyKey: {
@@ -6506,12 +6816,12 @@ export interface operations {
                 };
             };
             400: components["responses"]["Error400e"];
-            401: components["responses"]["Error401"];
+            401: components["responses"]["Error401b"];
             403: components["responses"]["Error403c"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503c"];
+            503: components["responses"]["Error503e"];
         };
     };
     listModels: {
@@ -6673,7 +6983,7 @@ export interface operations {
             };
             400: components["responses"]["Error400d"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503d"];
@@ -6709,7 +7019,7 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503c"];
@@ -6751,7 +7061,7 @@ export interface operations {
             };
             400: components["responses"]["Error400d"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
@@ -6788,11 +7098,71 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503d"];
+        };
+    };
+    getTranscriptAudio: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The transcript's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it. */
+            200: {
+                headers: {
+                    "Accept-Ranges": components["headers"]["Accept-Ranges"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit-Audio-Seconds": components["headers"]["X-RateLimit-Limit-Audio-Seconds"];
+                    "X-RateLimit-Limit-Requests": components["headers"]["X-RateLimit-Limit-Requests"];
+                    "X-RateLimit-Remaining-Audio-Seconds": components["headers"]["X-RateLimit-Remaining-Audio-Seconds"];
+                    "X-RateLimit-Remaining-Requests": components["headers"]["X-RateLimit-Remaining-Requests"];
+                    "X-RateLimit-Reset-Audio-Seconds": components["headers"]["X-RateLimit-Reset-Audio-Seconds"];
+                    "X-RateLimit-Reset-Requests": components["headers"]["X-RateLimit-Reset-Requests"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/*": unknown;
+                };
+            };
+            /** @description The part. */
+            206: {
+                headers: {
+                    "Accept-Ranges": components["headers"]["Accept-Ranges"];
+                    "Content-Range": components["headers"]["Content-Range"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit-Audio-Seconds": components["headers"]["X-RateLimit-Limit-Audio-Seconds"];
+                    "X-RateLimit-Limit-Requests": components["headers"]["X-RateLimit-Limit-Requests"];
+                    "X-RateLimit-Remaining-Audio-Seconds": components["headers"]["X-RateLimit-Remaining-Audio-Seconds"];
+                    "X-RateLimit-Remaining-Requests": components["headers"]["X-RateLimit-Remaining-Requests"];
+                    "X-RateLimit-Reset-Audio-Seconds": components["headers"]["X-RateLimit-Reset-Audio-Seconds"];
+                    "X-RateLimit-Reset-Requests": components["headers"]["X-RateLimit-Reset-Requests"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/*": unknown;
+                };
+            };
+            400: components["responses"]["Error400c"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403d"];
+            404: components["responses"]["Error404c"];
+            429: components["responses"]["Error429c"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503f"];
         };
     };
     shareTranscript: {
@@ -6812,6 +7182,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "embed": true,
                  *       "expires_in_seconds": 604800
                  *     }
                  */
@@ -6839,7 +7210,7 @@ export interface operations {
             };
             400: components["responses"]["Error400f"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409b"];
             413: components["responses"]["Error413c"];
@@ -6879,7 +7250,7 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
@@ -6928,13 +7299,13 @@ export interface operations {
             };
             400: components["responses"]["Error400f"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             409: components["responses"]["Error409e"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503f"];
+            503: components["responses"]["Error503i"];
         };
     };
     getUpload: {
@@ -6969,11 +7340,11 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503f"];
+            503: components["responses"]["Error503i"];
         };
     };
     putPart: {
@@ -7015,14 +7386,14 @@ export interface operations {
             };
             400: components["responses"]["Error400d"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409f"];
             411: components["responses"]["Error411"];
             413: components["responses"]["Error413c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503h"];
+            503: components["responses"]["Error503l"];
         };
     };
     deleteUpload: {
@@ -7055,11 +7426,11 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503f"];
+            503: components["responses"]["Error503i"];
         };
     };
     getOwnUsage: {
@@ -7138,10 +7509,10 @@ export interface operations {
             };
             400: components["responses"]["Error400d"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503i"];
+            503: components["responses"]["Error503m"];
         };
     };
     createWebhook: {
@@ -7189,13 +7560,13 @@ export interface operations {
             };
             400: components["responses"]["Error400f"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403e"];
+            403: components["responses"]["Error403f"];
             409: components["responses"]["Error409g"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503i"];
+            503: components["responses"]["Error503m"];
         };
     };
     getWebhook: {
@@ -7230,11 +7601,11 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503i"];
+            503: components["responses"]["Error503m"];
         };
     };
     deleteWebhook: {
@@ -7267,11 +7638,11 @@ export interface operations {
             };
             400: components["responses"]["Error400c"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503i"];
+            503: components["responses"]["Error503m"];
         };
     };
     changeWebhook: {
@@ -7315,13 +7686,13 @@ export interface operations {
             };
             400: components["responses"]["Error400f"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403e"];
+            403: components["responses"]["Error403f"];
             404: components["responses"]["Error404c"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503i"];
+            503: components["responses"]["Error503m"];
         };
     };
     listDeliveries: {
@@ -7361,11 +7732,11 @@ export interface operations {
             };
             400: components["responses"]["Error400d"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503i"];
+            503: components["responses"]["Error503m"];
         };
     };
     rotateWebhookSecret: {
@@ -7412,14 +7783,14 @@ export interface operations {
             };
             400: components["responses"]["Error400f"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409"];
             413: components["responses"]["Error413c"];
             415: components["responses"]["Error415"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503i"];
+            503: components["responses"]["Error503m"];
         };
     };
     testWebhook: {
@@ -7457,12 +7828,12 @@ export interface operations {
             };
             400: components["responses"]["Error400d"];
             401: components["responses"]["Error401"];
-            403: components["responses"]["Error403c"];
+            403: components["responses"]["Error403d"];
             404: components["responses"]["Error404c"];
             409: components["responses"]["Error409"];
             429: components["responses"]["Error429c"];
             500: components["responses"]["Error500"];
-            503: components["responses"]["Error503i"];
+            503: components["responses"]["Error503m"];
         };
     };
 }

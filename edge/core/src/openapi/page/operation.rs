@@ -45,7 +45,10 @@ fn key(key: Key) -> String {
         Key::Ordinary(Some(scope)) => {
             format!("A key with the scope <code>{}</code>.", scope.as_str())
         }
-        Key::Root(scope) => format!("A root key with the scope <code>{}</code>.", scope.as_str()),
+        Key::Root(None) => "A root key.".to_owned(),
+        Key::Root(Some(scope)) => {
+            format!("A root key with the scope <code>{}</code>.", scope.as_str())
+        }
         Key::Session => "Somebody who is signed in.".to_owned(),
     }
 }
