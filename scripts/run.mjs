@@ -4,6 +4,7 @@
 //   EDGE_PORT, INFERENCE_PORT   where to listen (8787, 9000; 0: any free port)
 //   WHISPER_MODEL               another model than tiny.en; its file must be in WHISPER_MODELS_DIR
 //   WHISPER_EDGE_STATE          folder of the local state (.dev)
+//   PORTAL_AUTH                 how people sign in to get keys by themselves (open: a name is enough)
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, openAsBlob, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -16,6 +17,7 @@ const ROOT = resolve(import.meta.dirname, "..");
 const STATE = resolve(ROOT, process.env.WHISPER_EDGE_STATE || ".dev");
 const ONCE = !["", "0", undefined].includes(process.env.ONCE);
 const HOST = "127.0.0.1";
+const PLAN = "starter";
 const READY_WITHIN_MS = 60_000;
 const ASK_EVERY_MS = 100;
 // Longer than the service's own drain, so that it ends by itself when it can.
@@ -154,6 +156,24 @@ async function call(what, url, request) {
   return JSON.parse(text);
 }
 
+/** A plan that people take keys on by themselves, on the page for that; one that was changed meanwhile stays as it is. */
+async function offerPlan(edge, adminToken) {
+  const authorization = `Bearer ${adminToken}`;
+  const known = await fetch(`${edge}/admin/plans/${PLAN}`, { headers: { authorization } });
+  if (known.status !== 404) return;
+  const limits = [
+    { name: "minute", kind: "rate", unit: "requests", limit: 30, window_seconds: 60 },
+    { name: "day", kind: "quota", unit: "audio_seconds", limit: 3600, period: "day" },
+    { name: "at-once", kind: "concurrency", limit: 2 },
+  ];
+  const scopes = ["transcribe", "translate", "jobs", "transcripts:read", "transcripts:write"];
+  await call("making the plan for the page of keys", `${edge}/admin/plans/${PLAN}`, {
+    method: "PUT",
+    headers: { authorization, "content-type": "application/json" },
+    body: JSON.stringify({ self_service: true, limits, scopes }),
+  });
+}
+
 async function createKey(edge, adminToken) {
   const answer = await call("creating the demo key", `${edge}/admin/keys`, {
     method: "POST",
@@ -235,6 +255,8 @@ async function main() {
     EDGE_SIGNING_SECRETS: secrets.EDGE_SIGNING_SECRETS,
     ROOT_KEY_SHA256: createHash("sha256").update(secrets.ADMIN_TOKEN).digest("hex"),
     INFERENCE_URLS: inference,
+    // Whoever comes here is at this machine: his name is enough.
+    PORTAL_AUTH: process.env.PORTAL_AUTH || "open",
     ...(process.env.WHISPER_MODEL && { MODELS: process.env.WHISPER_MODEL }),
   });
 
@@ -253,13 +275,15 @@ async function main() {
   ], WRANGLER);
   await Promise.all([untilReady(service, `${inference}/readyz`), untilReady(worker, `${edge}/healthz`)]);
 
+  await offerPlan(edge, secrets.ADMIN_TOKEN);
   const sample = sampleFile();
   const { key, text } = await firstTranscript(edge, secrets.ADMIN_TOKEN, sample);
   writeSettings("env", { EDGE_URL: edge, API_KEY: key, ADMIN_TOKEN: secrets.ADMIN_TOKEN });
 
   const shown = sample.slice(ROOT.length + 1);
   console.log(`\nTranscript of ${shown}:\n  ${text.trim()}\n`);
-  console.log(`Address:  ${edge} (its pages open in a browser)\nKey:      ${key}\n`);
+  console.log(`Address:  ${edge}\nKey:      ${key}\n`);
+  console.log(`In a browser: ${edge}/ (try it), ${edge}/keys (get a key), ${edge}/admin (administer; ADMIN_TOKEN of .dev/env)\n`);
   console.log(`curl ${edge}/v1/audio/transcriptions -H 'Authorization: Bearer ${key}' -F model=whisper-1 -F file=@${shown}\n`);
   if (ONCE) return;
 

@@ -64,6 +64,7 @@ pub struct Builder {
     bundle: PathBuf,
     isolates: usize,
     watched: bool,
+    pages: bool,
     upstreams: Vec<String>,
     signing_secret: String,
     settings: BTreeMap<&'static str, String>,
@@ -120,6 +121,13 @@ impl Builder {
         self
     }
 
+    /// With the built pages, behind the router that a deployment has for them.
+    #[must_use]
+    pub fn pages(mut self) -> Self {
+        self.pages = true;
+        self
+    }
+
     /// Starts it, and returns once it answers.
     pub async fn start(self) -> Edge {
         let root_key = random_secret("root_");
@@ -140,6 +148,7 @@ impl Builder {
             "bindings": bindings,
             "isolates": self.isolates,
             "watched": self.watched,
+            "assets": self.pages.then(environment::pages),
         });
         let (process, urls) = life(&harness, state.path(), &log).await;
         Edge {
@@ -210,6 +219,7 @@ impl Edge {
             bundle: environment::edge_bundle(),
             isolates: 1,
             watched: false,
+            pages: false,
             upstreams: Vec::new(),
             signing_secret: random_secret("signing_"),
             settings: BTreeMap::new(),

@@ -42,6 +42,11 @@ pub fn edge_test_bundle() -> PathBuf {
     bundle("E2E_EDGE_TEST_BUNDLE", "edge/build-test")
 }
 
+/// The built pages.
+pub fn pages() -> PathBuf {
+    existing(repository().join("edge/ui/dist"), "the pages")
+}
+
 /// The inference service: `E2E_INFERENCE_BIN`.
 pub fn inference_program() -> PathBuf {
     set("E2E_INFERENCE_BIN", "the inference service")

@@ -22,6 +22,8 @@ enum Need {
     Key,
     /// A root key with this scope.
     Root(&'static str),
+    /// A root key.
+    AnyRoot,
 }
 
 /// A status, or an error's status and code.
@@ -35,11 +37,14 @@ struct Route(&'static str, Need, Vec<(Method, Value, Expected)>);
 const NO_TRANSCRIPT: &str = "tr_00000000000000000000";
 const NONE_KEPT: &str = "/v1/transcripts/tr_00000000000000000000";
 const NONE_SHARED: &str = "/v1/transcripts/tr_00000000000000000000/share";
+const NONE_HEARD: &str = "/v1/transcripts/tr_00000000000000000000/audio";
 /// The id of no webhook.
 const NO_WEBHOOK: &str = "wh_00000000000000000000";
 /// The token of no link.
 const NO_TOKEN: &str = "00000000000000000000000000000000";
 const NO_LINK: &str = "/t/00000000000000000000000000000000";
+
+const NO_LINKED_AUDIO: &str = "/t/00000000000000000000000000000000/audio";
 
 const METHODS: [Method; 6] = [
     Method::GET,
@@ -76,6 +81,11 @@ fn callers_routes() -> Vec<Route> {
         Route("/docs", Nothing, vec![get()]),
         // A page that says so.
         Route(NO_LINK, Nothing, vec![(Method::GET, Value::Null, Ok(404))]),
+        Route(
+            NO_LINKED_AUDIO,
+            Nothing,
+            vec![(Method::GET, Value::Null, Err((404, "not_found")))],
+        ),
         Route("/v1/models", Key, vec![get()]),
         Route("/v1/models/tiny.en", Key, vec![get()]),
         Route("/v1/usage", Key, vec![get()]),
@@ -97,6 +107,12 @@ fn callers_routes() -> Vec<Route> {
                 (Method::POST, Value::Null, Err((404, "not_found"))),
                 (Method::DELETE, Value::Null, Err((404, "not_found"))),
             ],
+        ),
+        // Nobody's; tests/kept_audio.rs has some.
+        Route(
+            NONE_HEARD,
+            Key,
+            vec![(Method::GET, Value::Null, Err((404, "not_found")))],
         ),
         // Over plain HTTP nobody gets further; tests/realtime.rs does.
         Route(
@@ -189,12 +205,12 @@ fn routes_of_the_portal() -> Vec<Route> {
             Nothing,
             vec![get(), foreign(Method::POST), foreign(Method::DELETE)],
         ),
+        // To the page that says why not.
         Route(
             "/portal/sign-in",
             Nothing,
-            vec![(Method::GET, Value::Null, Err((403, "portal_switched_off")))],
+            vec![(Method::GET, Value::Null, Ok(302))],
         ),
-        // To the page that says why not.
         Route(
             "/portal/callback",
             Nothing,
@@ -317,6 +333,16 @@ fn routes_of_the_rest() -> Vec<Route> {
     use Need::Root;
     let root = json!({"name": "made by the matrix", "scopes": ["admin:audit"]});
     vec![
+        // What a session may do: tests/console_sessions.rs.
+        Route(
+            "/admin/session",
+            Need::AnyRoot,
+            vec![
+                get(),
+                (Method::POST, Value::Null, Ok(201)),
+                (Method::DELETE, Value::Null, Ok(204)),
+            ],
+        ),
         Route(
             "/admin/root-keys",
             Root("admin:*"),
@@ -394,10 +420,10 @@ impl Caller {
     /// The status and code that refuse him what needs `need`; `None`: he may.
     fn refusal(&self, need: Need) -> Option<(u16, &'static str)> {
         match (need, self) {
-            (Need::Nothing, _) => None,
+            (Need::Nothing, _) | (Need::AnyRoot, Self::Root(_, _, None)) => None,
             (_, Self::Nobody) => Some((401, "missing_api_key")),
             (Need::Key, Self::Key(_, refusal)) => refusal.map(|code| (401, code)),
-            (Need::Root(_), Self::Root(_, _, Some(code))) => Some((401, code)),
+            (Need::Root(_) | Need::AnyRoot, Self::Root(_, _, Some(code))) => Some((401, code)),
             (Need::Root(scope), Self::Root(_, scopes, None)) => {
                 let may = scopes.contains(&scope) || scopes.contains(&"admin:*");
                 (!may).then_some((403, "insufficient_scope"))
@@ -562,7 +588,7 @@ fn the_matrix_has_every_route_of_the_api_and_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_answers_every_caller_as_the_matrix_says() {
     let host = Upstream::start().await.answer_all("words");
-    let edge = Edge::builder().upstream(host.url());
+    let edge = Edge::builder().upstream(host.url()).pages();
     let edge = edge.setting("PORTAL_AUTH", "open").start().await;
     let plan =
         json!({"limits": [{"name": "hour", "kind": "rate", "limit": 1, "window_seconds": 3600}]});
@@ -598,7 +624,9 @@ async fn check_row(edge: &Edge, callers: &[(String, Caller)], route: Route) -> u
             let answer = ask(edge, caller, &method, &path, body).await;
             let expected = match (known, caller.refusal(need)) {
                 // A public path says first what it can't do at all.
-                (None, _) if !matches!(need, Need::Root(_)) => Err((405, "method_not_allowed")),
+                (None, _) if !matches!(need, Need::Root(_) | Need::AnyRoot) => {
+                    Err((405, "method_not_allowed"))
+                }
                 (_, Some(refusal)) => Err(refusal),
                 (None, None) => Err((405, "method_not_allowed")),
                 (Some((_, _, good)), None) => *good,

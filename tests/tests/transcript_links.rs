@@ -115,6 +115,24 @@ async fn a_link_leads_to_a_page_and_to_files_until_it_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_a_link_that_may_be_embedded_is_shown_within_another_page() {
+    let world = World::new().await;
+    let embed = json!({"embed": true});
+    for (call, embedded, ancestors) in [
+        (world.share().json(&embed), true, "frame-ancestors *"),
+        (world.share(), false, "frame-ancestors 'none'"),
+    ] {
+        let made = call.send().await.expect(201);
+        assert_eq!(made.json()["embed"], embedded);
+        let page = world.follow(&url_of(&made), "").await.expect(200);
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains(ancestors), "{policy}");
+        assert_eq!(page.header("x-frame-options"), None);
+        assert!(!policy.contains("script-src"), "it runs nothing: {policy}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_expires_or_goes_with_its_transcript() {
     let world = World::new().await;
     let short = json!({"expires_in_seconds": 1});

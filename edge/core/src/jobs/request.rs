@@ -65,8 +65,7 @@ pub struct JobRequest {
     /// The one webhook that is told of the end; all of the account's if left out.
     pub webhook: Option<String>,
     /// Whether the upload's audio is kept as long as the transcript, to be heard beside it; if left out, it is not.
-    #[serde(default)]
-    pub keep_audio: bool,
+    pub keep_audio: Option<bool>,
 }
 
 /// The body of `POST /v1/jobs/batch`.
@@ -242,7 +241,7 @@ impl Making<'_> {
                 models: terms.models.clone(),
             },
             keep: keep(record, terms, edge, true, None, *now, rng)?,
-            keep_audio: request.keep_audio,
+            keep_audio: request.keep_audio.unwrap_or_default(),
         })
     }
 
@@ -337,7 +336,7 @@ fn check_notes(request: &JobRequest) -> Result<(), EdgeError> {
             return Err(invalid("metadata", message));
         }
     }
-    if request.keep_audio && request.upload_id.is_none() {
+    if request.keep_audio == Some(true) && request.upload_id.is_none() {
         let message = "`keep_audio` is for the audio of an upload.";
         return Err(invalid("keep_audio", message.to_owned()));
     }

@@ -26,8 +26,7 @@ pub struct ShareTranscript {
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = MAX_SECONDS)))]
     pub expires_in_seconds: Option<u64>,
     /// Whether pages of others may show the link's page within them (`<iframe>`); if left out, they may not.
-    #[serde(default)]
-    pub embed: bool,
+    pub embed: Option<bool>,
 }
 
 /// A link to a transcript. It is shown this once.
@@ -132,7 +131,7 @@ impl Sharing<'_> {
             token,
             made_by: idempotency.map(|idempotency| idempotency.body),
             expires_at: seconds.map(|seconds| now.plus_ms(seconds.saturating_mul(1000))),
-            embed: wish.embed,
+            embed: wish.embed.unwrap_or_default(),
         })
     }
 }

@@ -45,6 +45,12 @@ export async function text<P extends PathsOf<"get">>(path: P, options: Options<O
   return body(answer);
 }
 
+/** Asks a path that answers with a file: audio. */
+export async function blob<P extends PathsOf<"get">>(path: P, options: Options<Operation<P, "get">> = {}): Promise<Blob> {
+  const answer = await send("get", address(path, options.path, options.query), options);
+  return answer.blob().catch(asLost);
+}
+
 /** Sends a request and gives the answer to read; what is no success is thrown as an `ApiError`. */
 export async function send(
   method: Method,

@@ -1708,11 +1708,8 @@ export interface components {
             condition_on_previous_text?: boolean | null;
             /** @description Names and terms that are likely to be said. */
             hotwords?: string | null;
-            /**
-             * @description Whether the upload's audio is kept as long as the transcript, to be heard beside it; if left out, it is not.
-             * @default false
-             */
-            keep_audio: boolean;
+            /** @description Whether the upload's audio is kept as long as the transcript, to be heard beside it; if left out, it is not. */
+            keep_audio?: boolean | null;
             /** @description The language spoken (ISO 639-1); found out if left out. */
             language?: string | null;
             /** @description The caller's own notes: JSON of at most 1 KiB. They go with every event. */
@@ -2504,11 +2501,8 @@ export interface components {
         };
         /** @description The body of `POST /v1/transcripts/{id}/share`; it may be left out. */
         ShareTranscript: {
-            /**
-             * @description Whether pages of others may show the link's page within them (`<iframe>`); if left out, they may not.
-             * @default false
-             */
-            embed: boolean;
+            /** @description Whether pages of others may show the link's page within them (`<iframe>`); if left out, they may not. */
+            embed?: boolean | null;
             /**
              * Format: uint64
              * @description After so many seconds the link leads nowhere; if left out, it does not expire.

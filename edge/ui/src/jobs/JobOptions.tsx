@@ -1,4 +1,4 @@
-import { Select, TextArea } from "../parts/Field";
+import { Check, Select, TextArea } from "../parts/Field";
 import { languages } from "../parts/languages";
 import { jobs } from "../text/jobs";
 import { type Settings, TASKS } from "./settings";
@@ -32,6 +32,7 @@ export function JobOptions({ settings, models, onChange }: Props) {
         <Select label={jobs.language} value={settings.language} options={LANGUAGES} onInput={set("language")} />
       </div>
       <TextArea label={jobs.prompt} hint={jobs.promptHint} rows={2} maxLength={2048} value={settings.prompt} onInput={set("prompt")} />
+      <Check label={jobs.keepAudio} hint={jobs.keepAudioHint} checked={settings.keepAudio} onInput={set("keepAudio")} />
     </div>
   );
 }

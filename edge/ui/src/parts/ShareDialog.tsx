@@ -1,11 +1,12 @@
 import { useState } from "preact/hooks";
 import { call } from "../api/client";
 import { type ApiError, asApiError } from "../api/errors";
+import type { components } from "../api/schema";
 import { Button } from "./Button";
 import { CopyButton } from "./CopyButton";
 import { Dialog } from "./Dialog";
 import { ErrorNotice } from "./ErrorNotice";
-import { Select, TextField } from "./Field";
+import { Check, Select, TextField } from "./Field";
 import { say } from "./Toasts";
 import { common } from "../text/common";
 import { shareText } from "../text/share";
@@ -28,7 +29,8 @@ interface Props {
 /** Makes a link to a transcript, and ends all of them. */
 export function ShareDialog({ id, apiKey, onClose, onChange }: Props) {
   const [span, setSpan] = useState<Span>("week");
-  const [url, setUrl] = useState<string | null>(null);
+  const [embed, setEmbed] = useState(false);
+  const [made, setMade] = useState<components["schemas"]["SharedTranscript"] | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
 
@@ -46,14 +48,13 @@ export function ShareDialog({ id, apiKey, onClose, onChange }: Props) {
   const make = (): Promise<void> =>
     ask(async () => {
       const seconds = SPANS[span];
-      const made = await call("post", "/v1/transcripts/{id}/share", { key: apiKey, path, body: seconds === null ? {} : { expires_in_seconds: seconds } });
-      setUrl(made.url);
+      setMade(await call("post", "/v1/transcripts/{id}/share", { key: apiKey, path, body: { embed, ...(seconds !== null && { expires_in_seconds: seconds }) } }));
       onChange?.(1);
     });
   const end = (): Promise<void> =>
     ask(async () => {
       await call("delete", "/v1/transcripts/{id}/share", { key: apiKey, path });
-      setUrl(null);
+      setMade(null);
       onChange?.("none");
       say(shareText.ended);
     });
@@ -61,21 +62,33 @@ export function ShareDialog({ id, apiKey, onClose, onChange }: Props) {
   return (
     <Dialog title={shareText.title} onClose={onClose}>
       <p class="soft">{shareText.lead}</p>
-      {url === null ? (
-        <Select label={shareText.expires} value={span} options={OPTIONS} onInput={setSpan} />
+      {made === null ? (
+        <>
+          <Select label={shareText.expires} value={span} options={OPTIONS} onInput={setSpan} />
+          <Check label={shareText.embed} hint={shareText.embedHint} checked={embed} onInput={setEmbed} />
+        </>
       ) : (
-        <TextField label={shareText.link} value={url} readOnly onInput={() => undefined} onFocus={(event) => { event.currentTarget.select(); }} />
+        <>
+          <Shown label={shareText.link} text={made.url} />
+          {made.embed && <Shown label={shareText.code} text={shareText.frame(made.url)} />}
+        </>
       )}
       {error && <ErrorNotice error={error} />}
       <div class="actions">
         <Button kind="quiet" disabled={busy} onClick={() => void end()}>{shareText.end}</Button>
         <Button onClick={onClose}>{common.close}</Button>
-        {url === null ? (
+        {made?.embed === true && <CopyButton text={shareText.frame(made.url)} label={shareText.copyCode} small={false} />}
+        {made === null ? (
           <Button kind="primary" disabled={busy} onClick={() => void make()}>{shareText.make}</Button>
         ) : (
-          <CopyButton text={url} label={shareText.copy} small={false} kind="primary" />
+          <CopyButton text={made.url} label={shareText.copy} small={false} kind="primary" />
         )}
       </div>
     </Dialog>
   );
+}
+
+/** A text to be copied. */
+function Shown({ label, text }: { readonly label: string; readonly text: string }) {
+  return <TextField label={label} value={text} readOnly onInput={() => undefined} onFocus={(event) => { event.currentTarget.select(); }} />;
 }

@@ -12,9 +12,9 @@ import { ShareDialog } from "../parts/ShareDialog";
 import { clock } from "../text/common";
 import { playground } from "../text/playground";
 import { downloadsOf } from "./download";
-import { hasWords } from "./pieces";
-import { TranscriptText } from "./TranscriptText";
-import { useFollow } from "./useFollow";
+import { hasWords } from "../heard/pieces";
+import { TranscriptText } from "../heard/TranscriptText";
+import { useFollow } from "../heard/useFollow";
 import type { Run } from "./useTranscription";
 
 interface Props {

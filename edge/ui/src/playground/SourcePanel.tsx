@@ -9,7 +9,7 @@ import { audioText } from "../text/audio";
 import { bytes } from "../text/common";
 import { playground } from "../text/playground";
 import { faultOf, type FileWarning, warningOf } from "./file";
-import { Player } from "./Player";
+import { Player } from "../heard/Player";
 import { RecorderPanel } from "./RecorderPanel";
 import { useRecorder } from "./useRecorder";
 

@@ -1,5 +1,5 @@
 // Files made of what is on the screen.
-import { type Piece, textOf } from "./pieces";
+import { type Piece, textOf } from "../heard/pieces";
 import { srt, vtt } from "./subtitles";
 import type { Run } from "./useTranscription";
 

@@ -1,6 +1,6 @@
 // Subtitles written and read, as the service writes them (inference/api/src/render.rs): nothing is asked twice to
 // save what is on the screen.
-import { type Piece, piece } from "./pieces";
+import { type Piece, piece } from "../heard/pieces";
 
 const said = (pieces: readonly Piece[]): Piece[] => pieces.filter(({ text }) => text !== "");
 

@@ -4,7 +4,7 @@ import { ApiError } from "../api/errors";
 import { EventParser } from "../api/events";
 import type { components } from "../api/schema";
 import { type Uploaded, upload } from "../api/upload";
-import { type Piece, piece, piecesOf } from "./pieces";
+import { type Piece, piece, piecesOf } from "../heard/pieces";
 import { formOf, requestOf } from "./request";
 import type { Format, Settings } from "./settings";
 import { readSubtitles } from "./subtitles";

@@ -1,7 +1,7 @@
 // Runs transcriptions, one at a time, and says how the latest stands.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { type ApiError, asApiError, isAbort } from "../api/errors";
-import type { Piece } from "./pieces";
+import type { Piece } from "../heard/pieces";
 import type { Settings } from "./settings";
 import { type Progress, transcribe, wordsOf } from "./transcribe";
 

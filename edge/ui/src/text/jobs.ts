@@ -16,6 +16,8 @@ export const jobs = {
   tasks: { transcribe: "Transcribe", translate: "Translate to English" },
   prompt: "Names and terms",
   promptHint: "What is likely to be said, spelt as you want it.",
+  keepAudio: "Keep the audio",
+  keepAudioHint: "Beside the transcript, for as long: it is played there, also behind its links.",
   start: "Upload and start",
   uploading: "Uploading",
   sent: (sent: number, total: number): string => `${bytes(sent)} of ${bytes(total)}`,

@@ -6,8 +6,6 @@ export const playground = {
   lead: "Drop a recording or speak into the microphone, and read along while it is heard.",
   audio: "Audio",
   record: "Record",
-  player: "Player",
-  unplayable: "This browser can't play this file. It can be transcribed all the same.",
 
   recording: "Recording",
   asking: "The browser asks whether this page may use the microphone.",
@@ -76,7 +74,6 @@ export const playground = {
   cancelled: "Cancelled",
   cancelledHint: "You ended it. What was heard until then stays here.",
   partial: "What was heard until then stays here.",
-  playFrom: (time: string): string => `Play from ${time}`,
   clickWord: "Click a word to hear it.",
   clickPhrase: "Click a phrase to hear it. For single words keep the transcript, or ask for JSON with word times.",
   noTimes: "This answer has no times, so the text does not follow the audio.",

@@ -36,6 +36,8 @@ export const transcripts = {
   chooseHint: "Choose one from the list.",
   back: "Back to the list",
   text: "What is said",
+  listen: "Listen",
+  fetching: "Fetching the audio",
   silent: "Nobody speaks in this audio.",
   facts: { length: "Length", language: "Language", model: "Model", made: "Kept on", until: "Kept until", links: "Shared by" },
   translated: (from: string): string => `${from}, translated into English`,

@@ -14,6 +14,7 @@ import { say } from "../parts/Toasts";
 import { transcripts } from "../text/transcripts";
 import { About } from "./About";
 import { close } from "./opened";
+import { Heard } from "./Heard";
 import { Segments } from "./Segments";
 import type { Detail, Opened } from "./useTranscript";
 
@@ -45,7 +46,13 @@ export function OpenedPanel({ opened: { found, error, again, change }, apiKey, o
               onLinks(found.id, links);
             }}
           />
-          {found.segments.length > 0 ? <Segments segments={found.segments} /> : <Empty icon="speech" title={transcripts.silent} />}
+          {found.segments.length === 0 ? (
+            <Empty icon="speech" title={transcripts.silent} />
+          ) : found.detail.has_audio ? (
+            <Heard key={found.id} id={found.id} apiKey={apiKey} segments={found.segments} />
+          ) : (
+            <Segments segments={found.segments} />
+          )}
         </>
       )}
     </section>

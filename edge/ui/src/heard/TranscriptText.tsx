@@ -2,7 +2,7 @@ import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { memo } from "../parts/memo";
 import { clock } from "../text/common";
-import { playground } from "../text/playground";
+import { audioText } from "../text/audio";
 import type { Piece } from "./pieces";
 import type { Place } from "./useFollow";
 
@@ -50,7 +50,7 @@ export function TranscriptText({ pieces, place, audio }: Props) {
 
   return (
     // eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- what scrolls must be reached by keyboard (WCAG 2.1.1)
-    <ol ref={list} class="pieces" tabIndex={0} aria-label={playground.transcript}>
+    <ol ref={list} class="pieces" tabIndex={0} aria-label={audioText.said}>
       {pieces.map((piece, index) => (
         <Line key={index} piece={piece} part={index === place.piece ? place.part : -1} isCurrent={index === place.piece} onPlay={play} />
       ))}
@@ -71,7 +71,7 @@ const Line = memo(
     const time = clock(piece.start);
     return (
       <li class="piece" {...(isCurrent && { "aria-current": "true" as const })}>
-        <button type="button" class="piece-time" aria-label={playground.playFrom(time)} onClick={() => { onPlay(piece.start); }}>
+        <button type="button" class="piece-time" aria-label={audioText.playFrom(time)} onClick={() => { onPlay(piece.start); }}>
           {time}
         </button>
         <p dir="auto">

@@ -1,9 +1,9 @@
 import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { playground } from "../text/playground";
+import { audioText } from "../text/audio";
 
 interface Props {
-  readonly file: File;
+  readonly file: Blob;
   readonly audio: RefObject<HTMLAudioElement | null>;
 }
 
@@ -17,13 +17,13 @@ export function Player({ file, audio }: Props) {
     setBroken(false);
     return () => { URL.revokeObjectURL(made); };
   }, [file]);
-  if (broken) return <p class="soft small-text">{playground.unplayable}</p>;
+  if (broken) return <p class="soft small-text">{audioText.unplayable}</p>;
   return (
     <audio
       ref={audio}
       controls
       preload="metadata"
-      aria-label={playground.player}
+      aria-label={audioText.player}
       {...(url !== null && { src: url })}
       onLoadedMetadata={(event) => { findEnd(event.currentTarget); }}
       onError={() => { setBroken(true); }}
