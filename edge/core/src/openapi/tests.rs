@@ -74,7 +74,12 @@ fn the_parameters_of_a_path_are_those_that_are_described() {
 }
 
 /// The edge's errors that no route can answer: the method is none of the path's, and nobody is there.
-const OF_NO_ROUTE: [&str; 2] = ["method_not_allowed", "client_closed_request"];
+const OF_NO_ROUTE: [&str; 3] = [
+    "method_not_allowed",
+    "client_closed_request",
+    // Told to a page, by a redirect.
+    "sign_in_failed",
+];
 
 #[test]
 fn every_error_of_the_edge_is_described_and_answered_by_a_route() {

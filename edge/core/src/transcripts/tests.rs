@@ -360,7 +360,7 @@ fn a_transcript_is_shown_in_every_format() {
         detail,
         serde_json::json!({
             "id": "tr_1", "object": "transcript", "created_at": NOW.seconds(), "expires_at": null,
-            "links": 0,
+            "links": 0, "has_audio": false,
             "name": "talk.flac", "model": "tiny.en", "task": "transcribe", "language": "en",
             "duration": 1.5, "text": "Hello.",
         })
