@@ -1,16 +1,11 @@
 // What is still to be done for a job that is over: each debt is a letter in its row, and is paid until it is. Paying
 // one twice has no effect: the lease, the event and the row of the dead have the job's id.
-import { mediaType } from "./index.js";
+import { keepAudio } from "./job_audio.js";
 import { ask } from "./job_hosts.js";
 import { tell } from "./news.js";
 
 /** How long a host that does not answer is asked to end a job; one that is gone has ended it. */
 const STOP_MS = 60_000;
-
-/** How long a transcript may be on its way to the database; one that is not there then was deleted. */
-const WRITTEN_MS = 3_600_000;
-/** What the bucket takes in one piece (Cloudflare's documentation, "R2 limits"). */
-const MOST_KEPT_BYTES = 5_368_709_120 - 5_242_880;
 
 const BURY =
   "INSERT OR REPLACE INTO dead_jobs(id,account,owner,key_id,name,attempts,error,created_at,ended_at) VALUES(?,?,?,?,?,?,?,?,?)";
@@ -53,21 +48,8 @@ const DEBTS = {
   r: ({ env }, row) => env.DB.prepare("DELETE FROM dead_jobs WHERE id=?").bind(row.id).run(),
   /** The audit hears that it was tried again. */
   a: ({ env }, row) => tell(env, [{ kind: "audit", event: JSON.parse(row.event) }]),
-  /** Its audio stays beside its transcript: in the bucket first, in the row second, for no row may speak of what is not there. */
-  async k({ env, ctx }, { transcript, spec, ended }) {
-    const { input, name } = JSON.parse(spec);
-    const row = await env.DB.prepare("SELECT audio_type FROM transcripts WHERE id=?").bind(transcript).first();
-    if (row === null && Date.now() - ended < WRITTEN_MS) throw new Error("its transcript is not there yet");
-    if (row === null || row.audio_type !== null) return;
-    const file = await env.BUCKET.get(`uploads/${ctx.id.name}/${input.upload}`);
-    if (file === null || file.size > MOST_KEPT_BYTES) return;
-    const place = `transcripts/${ctx.id.name}/${transcript}.audio`;
-    await env.BUCKET.put(place, file.body);
-    const keep = env.DB.prepare("UPDATE transcripts SET audio_type=?,audio_bytes=? WHERE id=?");
-    const { meta } = await keep.bind(mediaType(name ?? ""), file.size, transcript).run();
-    // It was deleted meanwhile.
-    if (meta.changes === 0) await env.BUCKET.delete(place);
-  },
+  /** Its audio stays beside its transcript. */
+  k: keepAudio,
   /** The form that it came as is deleted. */
   c: ({ env, ctx }, row) => env.BUCKET.delete(`forms/${ctx.id.name}/${row.id}`),
 };

@@ -8,6 +8,7 @@ import { DurableObject } from "cloudflare:workers";
 import { jobFate, jobLimits, jobPollAfter, jobStart, jobView } from "./index.js";
 import { AccountUploads } from "./account_uploads.js";
 import { refusalOf } from "./courier.js";
+import { keepAudio } from "./job_audio.js";
 import { pay } from "./job_debts.js";
 import { ask } from "./job_hosts.js";
 import { JobStore } from "./job_store.js";
@@ -326,13 +327,26 @@ export class Jobs extends DurableObject {
     } else if (report.state === "succeeded") {
       const { transcript } = report;
       // What an earlier attempt of the same job has brought was not there before the job.
-      const cached = report.cached && transcript !== JSON.parse(row.spec).keep.id ? 1 : 0;
-      this.#end(row, "succeeded", { status: 200, transcript, cached, durationMs, owes: "" });
+      const spec = JSON.parse(row.spec);
+      const cached = report.cached && transcript !== spec.keep.id ? 1 : 0;
+      const owes = spec.keep_audio ? await this.#keep(row, transcript) : "";
+      this.#end(row, "succeeded", { status: 200, transcript, cached, durationMs, owes });
     } else {
       const due = Date.now() + jobPollAfter(now - row.since, this.#watching.has(id));
       const heardMs = Math.round(report.audio_seconds * 1000);
       const told = this.#jobs.tell(id, attempt, { progress: report.progress, heardMs, durationMs }, due);
       if (told !== undefined && (told.progress !== row.progress || told.duration_ms !== row.duration_ms)) this.#changed(id);
+    }
+  }
+
+  /** Keeps its audio before anybody is told of its end; what can't be done now it owes. */
+  async #keep(row, transcript) {
+    try {
+      await keepAudio(this, { ...row, transcript });
+      return "";
+    } catch (error) {
+      console.error(JSON.stringify({ level: "warn", msg: "audio not kept yet", job: row.id, cause: String(error) }));
+      return "k";
     }
   }
 
@@ -354,10 +368,8 @@ export class Jobs extends DurableObject {
   #end(row, state, how) {
     const error = typeof how.error === "object" ? JSON.stringify(how.error) : how.error;
     const admitted = this.#jobs.get(row.id)?.admitted ? "s" : "";
-    const spec = JSON.parse(row.spec);
-    const form = spec.input.form !== undefined && !how.dead ? "c" : "";
-    const audio = spec.keep_audio && state === "succeeded" ? "k" : "";
-    const ended = this.#jobs.end(row.id, state, { ...how, error, owes: `${how.owes}${admitted}e${form}${audio}` }, Date.now());
+    const form = JSON.parse(row.spec).input.form !== undefined && !how.dead ? "c" : "";
+    const ended = this.#jobs.end(row.id, state, { ...how, error, owes: `${how.owes}${admitted}e${form}` }, Date.now());
     if (ended === undefined) return;
     this.#jobs.release(row.key_id, Date.now());
     this.#changed(row.id);

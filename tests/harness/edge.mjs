@@ -2,8 +2,9 @@
 // own folder. Requests go straight to workerd; nothing of Miniflare stands before the Worker.
 //
 // argv[2]: JSON {bundle, state, bindings, isolates, watched, assets}. With `assets`, the folder of the built pages, they are
-// served as a deployment serves them (wrangler.toml): its router stands before the Worker then. Several isolates are several locations: each has
-// its own memory, all share KV and the limiter objects. Prints {"urls": […]} once they answer. Then one
+// served as a deployment serves them (wrangler.toml): its router stands before the Worker then. Without it the Worker alone has
+// them, for what it serves itself. Several isolates are several locations: each has its own memory, all share KV and the
+// limiter objects. Prints {"urls": […]} once they answer. Then one
 // JSON request a line on stdin, one JSON answer a line on stdout, for what a test must do behind the
 // Worker's back:
 //   {"op":"kv_get","key":…} {"op":"kv_put","key":…,"value":…} {"op":"kv_list"}
@@ -14,9 +15,9 @@
 // What workerd logs goes to stderr, all of it. It ends, and workerd with it, when stdin closes: so no
 // fixture can leave it behind.
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare, Response } from "miniflare";
 import { migrate } from "./migrate.mjs";
 
 const { bundle, state, bindings, isolates = 1, watched = false, assets } = JSON.parse(process.argv[2]);
@@ -26,6 +27,13 @@ const list = (name) => JSON.parse(wrangler.match(new RegExp(`^${name} = (\\[[^\\
 const file = (name) => ({ path: join(bundle, name), contents: readFileSync(join(bundle, name)) });
 
 const watching = { path: join(bundle, "watched.js"), contents: readFileSync(join(import.meta.dirname, "watched.mjs")) };
+
+/** A file of the pages, by its address. */
+const besidePages = ({ url }) => {
+  const { pathname } = new URL(url);
+  const file = extname(pathname) === "" ? `${pathname}.html` : pathname;
+  return new Response(readFileSync(join(import.meta.dirname, "../../edge/ui/dist", file)));
+};
 
 const worker = (index) => ({
   name: `edge-${index}`,
@@ -65,6 +73,7 @@ const worker = (index) => ({
       assetConfig: { html_handling: setting("html_handling"), not_found_handling: setting("not_found_handling") },
     },
   }),
+  ...(!assets && { serviceBindings: { ASSETS: besidePages } }),
   unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
 });
 

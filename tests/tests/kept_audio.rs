@@ -6,7 +6,6 @@ use e2e::http::Answer;
 use e2e::jobs::{create, end, upload};
 use e2e::service::Service;
 use e2e::speech::sample;
-use e2e::until;
 use reqwest::Method;
 use serde_json::json;
 
@@ -18,14 +17,9 @@ async fn transcribed(edge: &Edge, key: &Key, file: &[u8], keep_audio: bool) -> S
     let job = end(edge, key, &job).await;
     assert_eq!(job["state"], "succeeded", "{job}");
     let transcript = job["transcript_id"].as_str().unwrap().to_owned();
-    if keep_audio {
-        until("its audio is kept", async || {
-            let path = format!("/v1/transcripts/{transcript}");
-            let detail = edge.get(&path).key(key).send().await.expect(200).json();
-            (detail["has_audio"] == true).then_some(())
-        })
-        .await;
-    }
+    let path = format!("/v1/transcripts/{transcript}");
+    let detail = edge.get(&path).key(key).send().await.expect(200).json();
+    assert_eq!(detail["has_audio"], keep_audio, "{detail}");
     transcript
 }
 

@@ -588,7 +588,7 @@ fn the_matrix_has_every_route_of_the_api_and_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_answers_every_caller_as_the_matrix_says() {
     let host = Upstream::start().await.answer_all("words");
-    let edge = Edge::builder().upstream(host.url()).pages();
+    let edge = Edge::builder().upstream(host.url());
     let edge = edge.setting("PORTAL_AUTH", "open").start().await;
     let plan =
         json!({"limits": [{"name": "hour", "kind": "rate", "limit": 1, "window_seconds": 3600}]});

@@ -65,7 +65,7 @@ fn example(path: &str) -> String {
 async fn the_documents_paths_are_the_workers_with_these_methods_and_no_others() {
     // Else hosts have no route.
     let edge = Edge::builder().setting("HOST_REGISTRATION", "on");
-    let edge = edge.pages().start().await;
+    let edge = edge.start().await;
     let key = edge.any_key().await;
     let document = document();
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -185,7 +185,7 @@ async fn schemathesis(edge: &Edge, of_routes: &str, of_root_routes: &str, only: 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_nothing_as_an_administrator() {
-    let edge = Edge::builder().pages().start().await;
+    let edge = Edge::builder().start().await;
     let root = edge.root_key();
     let only = ["--include-path-regex", "^/(admin|v1/keys)/"];
     schemathesis(&edge, root, root, &only).await;
@@ -194,7 +194,7 @@ async fn schemathesis_finds_nothing_as_an_administrator() {
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_nothing_with_an_ordinary_key_not_even_on_an_administrators_routes() {
     let service = Service::start().await;
-    let edge = Edge::builder().service(&service).pages().start().await;
+    let edge = Edge::builder().service(&service).start().await;
     let Key { text, .. } = edge.any_key().await;
     schemathesis(&edge, &text, &text, &[]).await;
 }
