@@ -5,7 +5,7 @@ import { Empty } from "../parts/Empty";
 import { go, hashOf } from "../parts/hash";
 import { Json } from "../parts/Json";
 import { Moment } from "../parts/Moment";
-import { type Column, Table } from "../parts/Table";
+import { byId, type Column, Table } from "../parts/Table";
 import { useLoad } from "../parts/useLoad";
 import { admin, auditText } from "../text/admin";
 import type { SectionProps } from "./Console";
@@ -31,10 +31,10 @@ type Name = (typeof FIELDS)[number]["name"];
 
 const COLUMNS: readonly Column<AuditEvent>[] = [
   { key: "at", title: auditText.at, cell: ({ at }) => <Moment at={at / 1000} /> },
-  { key: "actor", title: auditText.actor, cell: ({ actor }) => <code class="long">{actor}</code> },
+  { key: "actor", title: auditText.actor, cell: ({ actor }) => <Named what={actor} /> },
   { key: "action", title: auditText.action, cell: ({ action }) => <code>{action}</code> },
-  { key: "target", title: auditText.target, cell: ({ target }) => <Target of={target} /> },
-  { key: "owner", title: auditText.owner, cell: ({ owner }) => owner ?? admin.none },
+  { key: "target", title: auditText.target, cell: ({ target }) => <Named what={target} /> },
+  { key: "owner", title: auditText.owner, cell: ({ owner }) => (owner === null ? admin.none : <a class="long" href={hashOf("owners", owner)}>{owner}</a>) },
   { key: "change", title: auditText.change, cell: (event) => <Change of={event} /> },
 ];
 
@@ -70,7 +70,7 @@ export function Audit({ place }: SectionProps) {
       {data && (
         <div class="stack" aria-busy={isStale}>
           {data.data.length === 0 && <Empty icon="close" title={auditText.none} />}
-          {data.data.length > 0 && <Table caption={auditText.caption} columns={COLUMNS} rows={data.data} keyOf={({ id }) => id} />}
+          {data.data.length > 0 && <Table caption={auditText.caption} columns={COLUMNS} rows={data.data} keyOf={byId} />}
           <Pager place={place} next={data.next_cursor} />
         </div>
       )}
@@ -78,8 +78,16 @@ export function Audit({ place }: SectionProps) {
   );
 }
 
-function Target({ of }: { readonly of: string }) {
-  return of.startsWith("key_") ? <a class="long" href={hashOf("keys", of)}>{of}</a> : <code class="long">{of}</code>;
+const PLACES = [
+  { begin: "key_", at: (id: string) => hashOf("keys", id) },
+  { begin: "root_", at: (id: string) => hashOf("root-keys", id) },
+  { begin: "plan:", at: (plan: string) => hashOf("plans", plan.slice("plan:".length)) },
+] as const;
+
+/** Who changed something, or what was changed; where the console shows it, the way there. */
+function Named({ what }: { readonly what: string }) {
+  const place = PLACES.find(({ begin }) => what.startsWith(begin));
+  return place ? <a class="long" href={place.at(what)}>{what}</a> : <code class="long">{what}</code>;
 }
 
 function Side({ name, value }: { readonly name: string; readonly value: unknown }) {

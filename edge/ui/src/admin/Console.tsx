@@ -1,12 +1,10 @@
 import type { ComponentType } from "preact";
-import { useEffect } from "preact/hooks";
-import { rootKey, useKey } from "../api/key";
+import { useEffect, useRef } from "preact/hooks";
 import { Frame } from "../parts/Frame";
 import { hashOf, type Place, usePlace } from "../parts/hash";
 import { Notice } from "../parts/Notice";
-import { KeyPanel } from "../parts/KeyPanel";
 import { admin } from "../text/admin";
-import { keyText } from "../text/key";
+import { AccessPanel } from "./AccessPanel";
 import { Audit } from "./Audit";
 import { DeadJobs } from "./DeadJobs";
 import { Hosts } from "./Hosts";
@@ -15,8 +13,9 @@ import { Keys } from "./Keys";
 import { Overview } from "./Overview";
 import { Owners } from "./Owners";
 import { Plans } from "./Plans";
-import { RootKey } from "./rootKey";
+import { AccessGiven, useAccess } from "./rootKey";
 import { RootKeys } from "./RootKeys";
+import { focusTitle } from "./Section";
 
 export interface SectionProps {
   readonly place: Place;
@@ -40,33 +39,35 @@ const SECTIONS: Readonly<Record<Name, ComponentType<SectionProps>>> = {
 const isName = (text: string): text is Name => Object.hasOwn(SECTIONS, text);
 
 export function Console() {
-  const key = useKey(rootKey);
+  const access = useAccess();
   const place = usePlace();
   const name = isName(place.section) ? place.section : "overview";
   const Section = SECTIONS[name];
+  const isLoaded = useRef(false);
+  useEffect(() => {
+    // What had the focus is gone with what was shown before; a page that has just been loaded is read from its top.
+    if (isLoaded.current) focusTitle();
+    isLoaded.current = true;
+  }, [access, name, place.id]);
   return (
     <Frame page="/admin" title={admin.title} lead={admin.lead}>
-      <KeyPanel store={rootKey} label={keyText.rootLabel} />
-      {key === null ? (
+      <AccessPanel />
+      {access === null ? (
         <Notice title={admin.noKey}><p>{admin.noKeyHint}</p></Notice>
       ) : (
-        <RootKey.Provider value={key}>
+        <AccessGiven.Provider value={access}>
           <div class="console">
             <Ways current={name} />
-            {/* Another key sees other things, and another section is another page. */}
-            <Section key={`${key} ${name}`} place={place} />
+            {/* Somebody else sees other things, and another section is another page. */}
+            <Section key={`${access.who} ${name}`} place={place} />
           </div>
-        </RootKey.Provider>
+        </AccessGiven.Provider>
       )}
     </Frame>
   );
 }
 
 function Ways({ current }: { readonly current: Name }) {
-  useEffect(() => {
-    // What had the focus is gone with the section before: reading goes on at the new one's title.
-    if (document.activeElement === document.body) document.getElementById("section")?.focus();
-  }, [current]);
   return (
     <nav class="sections" aria-label={admin.sections}>
       <ul>

@@ -48,7 +48,7 @@ export function CreditsDialog({ id, left, onDone, onClose }: Props) {
         <Failure error={error} scope="admin:keys" />
         <div class="actions">
           <Button onClick={onClose}>{common.cancel}</Button>
-          <Button type="submit" kind="primary" disabled={isBusy}>{admin.save}</Button>
+          <Button type="submit" kind="primary" busy={isBusy}>{admin.save}</Button>
         </div>
       </form>
     </Dialog>

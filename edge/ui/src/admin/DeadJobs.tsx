@@ -5,7 +5,7 @@ import { Button } from "../parts/Button";
 import { Empty } from "../parts/Empty";
 import { go, hashOf } from "../parts/hash";
 import { Moment } from "../parts/Moment";
-import { type Column, Table } from "../parts/Table";
+import { byId, type Column, Table } from "../parts/Table";
 import { say } from "../parts/Toasts";
 import { useAct } from "../parts/useAct";
 import { useLoad } from "../parts/useLoad";
@@ -43,7 +43,7 @@ export function DeadJobs({ place }: SectionProps) {
     { key: "attempts", title: jobsText.attempts, numeric: true, cell: ({ attempts }) => attempts },
     { key: "error", title: jobsText.error, cell: ({ error: { code, message } }) => <span class="long" dir="auto">{words(message) || words(code)}</span> },
     { key: "ended", title: jobsText.ended, cell: ({ ended_at: at }) => <Moment at={at} /> },
-    { key: "retry", title: jobsText.retry, cell: ({ id }) => <Button small disabled={isBusy} onClick={() => { retry(id); }}>{jobsText.retry}</Button> },
+    { key: "retry", title: jobsText.retry, cell: ({ id }) => <Button small busy={isBusy} onClick={() => { retry(id); }}>{jobsText.retry}</Button> },
   ];
   return (
     <Section title={admin.section.jobs} lead={jobsText.lead}>
@@ -53,7 +53,7 @@ export function DeadJobs({ place }: SectionProps) {
       {data && (
         <div class="stack" aria-busy={isStale}>
           {data.data.length === 0 && <Empty icon="done" title={jobsText.none} />}
-          {data.data.length > 0 && <Table caption={jobsText.caption} columns={columns} rows={data.data} keyOf={({ id }) => id} />}
+          {data.data.length > 0 && <Table caption={jobsText.caption} columns={columns} rows={data.data} keyOf={byId} />}
           <Pager place={place} next={data.next_cursor} />
         </div>
       )}

@@ -1,21 +1,28 @@
 import { useRef, useState } from "preact/hooks";
+import { call } from "../api/client";
 import { Idempotency } from "../api/idempotency";
-import { type Invitation, invite } from "../api/portal";
-import { Button } from "../parts/Button";
+import type { components } from "../api/schema";
 import { Select, TextField } from "../parts/Field";
+import { optionsOf } from "../parts/options";
 import { Secret } from "../parts/Secret";
 import { useAct } from "../parts/useAct";
 import { admin, invitationsText as text } from "../text/admin";
 import { moment } from "../text/common";
+import { namesIn } from "./drafts";
+import { faultOf, Form } from "./Form";
 import { useRootKey } from "./rootKey";
-import { Failure, Section } from "./Section";
+import { Section } from "./Section";
+
+type Invitation = components["schemas"]["PortalInvitation"];
 
 type Span = keyof typeof text.spans;
-const SPANS = (Object.keys(text.spans) as Span[]).map((value) => ({ value, label: text.spans[value] }));
+const SPANS = optionsOf(text.spans);
+// `plan`: one of the plans.
+const FIELDS = ["owner", "name", "plans", "plan", "expires_in_seconds"] as const;
 
 /** Makes one-time links to the page of the keys. */
 export function Invitations() {
-  const root = useRootKey();
+  const key = useRootKey();
   const [owner, setOwner] = useState("");
   const [name, setName] = useState("");
   const [plans, setPlans] = useState("");
@@ -23,9 +30,9 @@ export function Invitations() {
   const [made, setMade] = useState<Invitation | null>(null);
   const { isBusy, error, act } = useAct();
   const idempotency = useRef(new Idempotency());
-  const make = (event: SubmitEvent): void => {
-    event.preventDefault();
-    const chosen = plans.split(/[\s,]+/).filter((plan) => plan !== "");
+  const fault = (field: (typeof FIELDS)[number]): string | null => faultOf(error, field);
+  const make = (): void => {
+    const chosen = namesIn(plans);
     const body = {
       owner: owner.trim(),
       expires_in_seconds: Number(span),
@@ -33,7 +40,7 @@ export function Invitations() {
       ...(chosen.length > 0 && { plans: chosen }),
     };
     void act(async () => {
-      setMade(await invite(root, body, idempotency.current.headers(body)));
+      setMade(await call("post", "/admin/portal-sessions", { key, body, headers: idempotency.current.headers(body) }));
       idempotency.current.done();
     });
   };
@@ -42,16 +49,14 @@ export function Invitations() {
       {made && (
         <Secret title={text.made} label={text.link} copyLabel={text.copy} value={made.url} hint={text.until(moment(made.expires_at))} onDone={() => { setMade(null); }} />
       )}
-      <form class="panel stack" onSubmit={make}>
+      <Form send={text.make} isBusy={isBusy} error={error} fields={FIELDS} scope="admin:portal" onSend={make}>
         <div class="fields">
-          <TextField label={text.owner} hint={text.ownerHint} value={owner} required maxLength={64} autocomplete="off" spellcheck={false} onInput={setOwner} />
-          <TextField label={text.name} hint={text.nameHint} value={name} maxLength={100} autocomplete="off" onInput={setName} />
-          <TextField label={text.plans} hint={text.plansHint} value={plans} autocomplete="off" spellcheck={false} onInput={setPlans} />
-          <Select label={text.expires} value={span} options={SPANS} onInput={setSpan} />
+          <TextField label={text.owner} hint={text.ownerHint} value={owner} fault={fault("owner")} required maxLength={64} autocomplete="off" spellcheck={false} onInput={setOwner} />
+          <TextField label={text.name} hint={text.nameHint} value={name} fault={fault("name")} maxLength={100} autocomplete="off" onInput={setName} />
+          <TextField label={text.plans} hint={text.plansHint} value={plans} fault={fault("plans") ?? fault("plan")} autocomplete="off" spellcheck={false} onInput={setPlans} />
+          <Select label={text.expires} value={span} options={SPANS} fault={fault("expires_in_seconds")} onInput={setSpan} />
         </div>
-        <Failure error={error} scope="admin:portal" />
-        <div class="actions"><Button type="submit" kind="primary" disabled={isBusy}>{text.make}</Button></div>
-      </form>
+      </Form>
     </Section>
   );
 }

@@ -6,29 +6,22 @@ import { Empty } from "../parts/Empty";
 import { Select, TextField } from "../parts/Field";
 import { go, hashOf, type Place } from "../parts/hash";
 import { Moment } from "../parts/Moment";
-import { type Column, Table } from "../parts/Table";
+import { optionsOf } from "../parts/options";
+import { byId, type Column, Table } from "../parts/Table";
 import { useLoad } from "../parts/useLoad";
 import { admin, keysText } from "../text/admin";
-import { Badge } from "../parts/Badge";
 import type { SectionProps } from "./Console";
 import { KeyPage } from "./KeyPage";
 import { NewKey } from "./NewKey";
 import { Pager } from "./Pager";
 import { useRootKey } from "./rootKey";
 import { Failure, Section } from "./Section";
+import { StateBadge } from "./StateBadge";
 
 type KeySummary = components["schemas"]["KeySummary"];
 
 /** Keys a page: as many as are drawn at once without being felt. */
 const PAGE = 100;
-
-/** How a key stands, in a word. */
-export function StateBadge({ of }: { readonly of: Pick<KeySummary, "enabled"> & { readonly expires_at?: number | null; readonly revoked_at?: number | null } }) {
-  if (of.revoked_at != null) return <Badge kind="danger">{keysText.states.revoked}</Badge>;
-  if (!of.enabled) return <Badge kind="warning">{keysText.states.off}</Badge>;
-  if (of.expires_at != null && of.expires_at * 1000 <= Date.now()) return <Badge kind="warning">{keysText.states.expired}</Badge>;
-  return <Badge kind="good">{keysText.states.works}</Badge>;
-}
 
 const COLUMNS: readonly Column<KeySummary>[] = [
   { key: "name", title: keysText.name, cell: ({ id, name }) => <a class="long" dir="auto" href={hashOf("keys", id)}>{name}</a> },
@@ -68,7 +61,7 @@ function KeysList({ place }: { readonly place: Place }) {
         <div class="stack" aria-busy={isStale}>
           {data.data.length === 0 && data.next_cursor === null && <Empty icon="close" title={keysText.none}><p>{keysText.noneHint}</p></Empty>}
           {data.data.length === 0 && data.next_cursor !== null && <p class="soft">{admin.noMore}</p>}
-          {data.data.length > 0 && <Table caption={keysText.caption} columns={COLUMNS} rows={data.data} keyOf={({ id }) => id} />}
+          {data.data.length > 0 && <Table caption={keysText.caption} columns={COLUMNS} rows={data.data} keyOf={byId} />}
           <Pager place={place} next={data.next_cursor} />
         </div>
       )}
@@ -78,8 +71,8 @@ function KeysList({ place }: { readonly place: Place }) {
 
 type By = keyof typeof keysText.by;
 type Enabled = keyof typeof keysText.enabled;
-const BY = (["owner", "plan", "id"] as const).map((value) => ({ value, label: keysText.by[value] }));
-const ENABLED = (["", "true", "false"] as const).map((value) => ({ value, label: keysText.enabled[value] }));
+const BY = optionsOf(keysText.by);
+const ENABLED = optionsOf(keysText.enabled);
 
 interface SearchProps {
   readonly owner: string;

@@ -1,28 +1,27 @@
 import { Button } from "../parts/Button";
-import { Check, Select, TextField } from "../parts/Field";
+import { Check, Group, Select, TextField } from "../parts/Field";
 import { Icon } from "../parts/Icon";
+import { type Option, optionsOf } from "../parts/options";
 import { limitsEditor as text } from "../text/admin";
 import { type CreditsDraft, type LimitDraft, newLimit } from "./limits";
 
-const options = <T extends string>(labels: Readonly<Record<T, string>>): { value: T; label: string }[] =>
-  (Object.keys(labels) as T[]).map((value) => ({ value, label: labels[value] }));
-
-const KINDS = options(text.kinds);
-const UNITS = options(text.units);
-const PERIODS = options(text.periods);
+const KINDS = optionsOf(text.kinds);
+const UNITS = optionsOf(text.units);
+const PERIODS = optionsOf(text.periods);
 const MAX_LIMITS = 16;
 
 interface Props {
   readonly label?: string;
+  readonly hint?: string;
   readonly limits: readonly LimitDraft[];
+  readonly fault: string | null;
   readonly onChange: (limits: readonly LimitDraft[]) => void;
 }
 
 /** Limits, one row each. */
-export function LimitsEditor({ label = text.limits, limits, onChange }: Props) {
+export function LimitsEditor({ label = text.limits, hint, limits, fault, onChange }: Props) {
   return (
-    <fieldset class="group stack">
-      <legend>{label}</legend>
+    <Group label={label} hint={hint} fault={fault}>
       {limits.length === 0 && <p class="soft small-text">{text.none}</p>}
       {limits.map((limit) => (
         <Row
@@ -35,7 +34,7 @@ export function LimitsEditor({ label = text.limits, limits, onChange }: Props) {
       <div class="actions">
         <Button small disabled={limits.length >= MAX_LIMITS} onClick={() => { onChange([...limits, newLimit()]); }}>{text.add}</Button>
       </div>
-    </fieldset>
+    </Group>
   );
 }
 
@@ -56,26 +55,41 @@ function Row({ limit, onChange, onRemove }: RowProps) {
       {kind !== "concurrency" && <Select label={text.unit} value={unit} options={UNITS} onInput={set("unit")} />}
       {kind === "rate" && <TextField label={text.window} type="number" min={1} max={2_678_400} required value={window} onInput={set("window")} />}
       {kind === "quota" && <Select label={text.period} value={period} options={PERIODS} onInput={set("period")} />}
-      <Button kind="quiet" small square aria-label={text.remove(name)} title={text.remove(name)} onClick={onRemove}><Icon name="close" size={16} /></Button>
+      <Button
+        kind="quiet"
+        small
+        square
+        aria-label={text.remove(name)}
+        title={text.remove(name)}
+        onClick={({ currentTarget }) => {
+          // This button goes with its row: the one below the rows stays.
+          currentTarget.closest("fieldset")?.querySelector<HTMLElement>(".actions > button")?.focus();
+          onRemove();
+        }}
+      >
+        <Icon name="close" size={16} />
+      </Button>
     </div>
   );
 }
 
-const REFILLS: readonly { value: CreditsDraft["refill"]; label: string }[] = [{ value: "", label: text.noRefill }, ...options(text.refillEach)];
+const REFILLS: readonly Option<CreditsDraft["refill"]>[] = [{ value: "", label: text.noRefill }, ...optionsOf(text.refillEach)];
 
 interface CreditsProps {
   readonly credits: CreditsDraft;
   readonly label?: string;
+  readonly hint?: string | undefined;
+  readonly fault: string | null;
   readonly onChange: (credits: CreditsDraft) => void;
 }
 
 /** Whether credits are counted, and how they are filled up. */
-export function CreditsEditor({ credits, label = text.countCredits, onChange }: CreditsProps) {
+export function CreditsEditor({ credits, label = text.countCredits, hint, fault, onChange }: CreditsProps) {
   const { isCounted, balance, refill, amount } = credits;
   const set = <K extends keyof CreditsDraft>(name: K) => (value: CreditsDraft[K]): void => { onChange({ ...credits, [name]: value }); };
   return (
     <div class="stack">
-      <Check label={label} checked={isCounted} onInput={set("isCounted")} />
+      <Check label={label} hint={hint} fault={fault} checked={isCounted} onInput={set("isCounted")} />
       {isCounted && (
         <div class="fields">
           <TextField label={text.balance} type="number" min={0} max={1_000_000_000} required value={balance} onInput={set("balance")} />

@@ -13,6 +13,7 @@ import { count } from "../text/limits";
 import type { SectionProps } from "./Console";
 import { Facts } from "../parts/Facts";
 import { FilterForm } from "./FilterForm";
+import { faultOf, Form } from "./Form";
 import { draftsOf, limitsOf } from "./limits";
 import { LimitsEditor } from "./LimitsEditor";
 import { useRootKey } from "./rootKey";
@@ -91,8 +92,7 @@ function SharedLimits({ of, onSaved }: { readonly of: OwnerDetail; readonly onSa
   const key = useRootKey();
   const [limits, setLimits] = useState(() => draftsOf(of.limits));
   const { isBusy, error, act } = useAct();
-  const save = (event: SubmitEvent): void => {
-    event.preventDefault();
+  const save = (): void => {
     void act(async () => {
       await call("put", "/admin/owners/{owner}/limits", { key, path: { owner: of.owner }, body: { limits: limitsOf(limits) } });
       say(admin.saved);
@@ -100,11 +100,8 @@ function SharedLimits({ of, onSaved }: { readonly of: OwnerDetail; readonly onSa
     });
   };
   return (
-    <form class="panel stack" onSubmit={save}>
-      <LimitsEditor label={ownersText.limits} limits={limits} onChange={(to) => { setLimits([...to]); }} />
-      <p class="soft small-text">{ownersText.limitsHint}</p>
-      <Failure error={error} scope="admin:owners" />
-      <div class="actions"><Button type="submit" kind="primary" disabled={isBusy}>{ownersText.save}</Button></div>
-    </form>
+    <Form send={ownersText.save} isBusy={isBusy} error={error} fields={["limits"]} scope="admin:owners" onSend={save}>
+      <LimitsEditor label={ownersText.limits} hint={ownersText.limitsHint} limits={limits} fault={faultOf(error, "limits")} onChange={(to) => { setLimits([...to]); }} />
+    </Form>
   );
 }

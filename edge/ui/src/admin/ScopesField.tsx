@@ -1,4 +1,4 @@
-import { Check } from "../parts/Field";
+import { Check, Group } from "../parts/Field";
 
 interface Props<S extends string> {
   readonly label: string;
@@ -13,8 +13,7 @@ interface Props<S extends string> {
 export function ScopesField<S extends string>({ label, names, scopes, fault, onChange }: Props<S>) {
   const all = Object.keys(names) as S[];
   return (
-    <fieldset class="group">
-      <legend>{label}</legend>
+    <Group label={label} fault={fault}>
       <div class="checks">
         {all.map((scope) => (
           <Check
@@ -25,7 +24,6 @@ export function ScopesField<S extends string>({ label, names, scopes, fault, onC
           />
         ))}
       </div>
-      {fault && <p class="field-fault" role="alert">{fault}</p>}
-    </fieldset>
+    </Group>
   );
 }

@@ -13,7 +13,7 @@ export type PathsOf<M extends Method> = {
 type Responses<O> = O extends { responses: infer R } ? R : never;
 type Json<R> = R extends { content: { "application/json": infer B } } ? B : undefined;
 /** What an operation answers when it went well. */
-export type Answer<O> = { [S in keyof Responses<O>]: S extends 200 | 201 | 202 | 204 ? Json<Responses<O>[S]> : never }[keyof Responses<O>];
+export type Answer<O> = O extends unknown ? { [S in keyof Responses<O>]: S extends 200 | 201 | 202 | 204 ? Json<Responses<O>[S]> : never }[keyof Responses<O>] : never;
 type Query<O> = O extends { parameters: { query?: infer Q } } ? NonNullable<Q> : never;
 type InPath<O> = O extends { parameters: { path: infer I } } ? I : never;
 type Body<O> = O extends { requestBody?: { content: { "application/json": infer B } } } ? B : never;

@@ -1,20 +1,8 @@
 // What a request can fail with, as one class: refused by the service, or never answered.
 import type { components } from "./schema";
 
-/** A code of the API; the pages' own sign-in; or one of ours, where no answer came. */
-export type ErrorCode =
-  | components["schemas"]["Error"]["error"]["code"]
-  | "no_session"
-  | "invalid_sign_in"
-  | "challenge_failed"
-  | "sign_in_failed"
-  | "too_many_sign_ins"
-  | "portal_switched_off"
-  | "portal_unavailable"
-  | "not_self_service"
-  | "cross_site_request"
-  | "network_lost"
-  | "not_understood";
+/** A code of the API, or one of ours, where no answer came. */
+export type ErrorCode = components["schemas"]["Error"]["error"]["code"] | "network_lost" | "not_understood";
 
 interface Fields {
   readonly status: number;
@@ -51,6 +39,11 @@ export class ApiError extends Error {
   /** The connection was lost, or could not be made. */
   static lost(): ApiError {
     return new ApiError({ status: 0, code: "network_lost", message: "The connection was lost." });
+  }
+
+  /** A field that can't be sent as it is: told as if the service had found it. */
+  static ofField(param: string, message: string): ApiError {
+    return new ApiError({ status: 0, code: "invalid_value", message, param });
   }
 
   /** From an answer's status, headers and body; a body that is not the API's envelope is another program's. */

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call } from "../api/client";
 import { ApiError, asApiError } from "../api/errors";
 import { Button, buttonClass } from "../parts/Button";
-import { ConfirmDialog } from "../parts/ConfirmDialog";
+import { Confirm } from "../parts/Confirm";
 import { ErrorNotice } from "../parts/ErrorNotice";
 import { Icon } from "../parts/Icon";
 import { Notice } from "../parts/Notice";
@@ -55,10 +55,10 @@ export function JobCard({ job, apiKey, onJob }: Props) {
       </div>
       {state === "failed" && <Again job={job} apiKey={apiKey} onJob={onJob} />}
       {asks && (
-        <ConfirmDialog title={jobs.cancelTitle} action={jobs.cancelAction} leave={jobs.cancelLeave} onConfirm={cancel} onClose={() => { setAsks(false); }}>
+        <Confirm title={jobs.cancelTitle} label={jobs.cancelAction} leave={jobs.cancelLeave} onConfirm={cancel} onClose={() => { setAsks(false); }}>
           <p><bdi class="asked-name">{name ?? jobs.nameless}</bdi></p>
           <p class="soft">{jobs.cancelLead}</p>
-        </ConfirmDialog>
+        </Confirm>
       )}
     </li>
   );
@@ -91,7 +91,7 @@ function Again({ job, apiKey, onJob }: Props) {
   return (
     <>
       {failure && <ErrorNotice error={failure} />}
-      <div class="actions"><Button small disabled={isBusy} onClick={() => void again()}><Icon name="again" size={16} />{jobs.again}</Button></div>
+      <div class="actions"><Button small busy={isBusy} onClick={() => void again()}><Icon name="again" size={16} />{jobs.again}</Button></div>
     </>
   );
 }

@@ -3,6 +3,7 @@ import { Empty } from "../parts/Empty";
 import { ErrorNotice } from "../parts/ErrorNotice";
 import { Select } from "../parts/Field";
 import { Icon } from "../parts/Icon";
+import { type Option, optionsOf } from "../parts/options";
 import { Skeleton } from "../parts/Skeleton";
 import type { Pages } from "../parts/usePages";
 import { jobs } from "../text/jobs";
@@ -19,8 +20,7 @@ interface Props {
   readonly onJob: (job: Job) => void;
 }
 
-const STATES = (Object.keys(jobs.states) as Job["state"][]).map((value) => ({ value, label: jobs.states[value] }));
-const OPTIONS: readonly { readonly value: StateFilter; readonly label: string }[] = [{ value: "", label: jobs.anyState }, ...STATES];
+const OPTIONS: readonly Option<StateFilter>[] = [{ value: "", label: jobs.anyState }, ...optionsOf(jobs.states)];
 
 /** The jobs, newest first. */
 export function JobList({ pages: { items, isBusy, error, hasMore, more, again }, apiKey, state, onState, onJob }: Props) {
@@ -45,7 +45,7 @@ export function JobList({ pages: { items, isBusy, error, hasMore, more, again },
           {items.map((job) => <JobCard key={job.id} job={job} apiKey={apiKey} onJob={onJob} />)}
         </ul>
       )}
-      {hasMore && !error && <Button disabled={isBusy} onClick={more}>{jobs.more}</Button>}
+      {hasMore && !error && <Button busy={isBusy} onClick={more}>{jobs.more}</Button>}
     </section>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { ApiError } from "../api/errors";
+import { ApiError } from "../api/errors";
 import { apiKey } from "../api/key";
 import { ownKeys, type PortalPlan, portalPlans, type Session } from "../api/portal";
 import { Button } from "../parts/Button";
@@ -64,7 +64,7 @@ export function Desk({ portal, session, onAsked }: Props) {
     try {
       await what();
     } catch (error) {
-      if ((error as Partial<ApiError>).code === "no_session") over();
+      if (error instanceof ApiError && error.code === "no_session") over();
       throw error;
     }
     changed();
@@ -116,8 +116,8 @@ function Who({ portal, session }: { readonly portal: Portal; readonly session: S
       <div class="panel key-panel">
         <span>{keys.signedIn} <strong class="long" dir="auto">{session.name}</strong></span>
         <span class="soft small-text">{keys.until(moment(session.expires_at))}</span>
-        <Button small kind="quiet" disabled={isBusy} onClick={() => { leave(false); }}>{keys.signOut}</Button>
-        <Button small kind="quiet" disabled={isBusy} onClick={() => { leave(true); }}>{keys.signOutAll}</Button>
+        <Button small kind="quiet" busy={isBusy} onClick={() => { leave(false); }}>{keys.signOut}</Button>
+        <Button small kind="quiet" busy={isBusy} onClick={() => { leave(true); }}>{keys.signOutAll}</Button>
       </div>
       {error && <ErrorNotice error={error} />}
     </>

@@ -1,5 +1,6 @@
 import { useCallback, useState } from "preact/hooks";
-import { keyUsage, type OwnKey, revokeKey, rotateKey } from "../api/portal";
+import { keyUsage, revokeKey, rotateKey } from "../api/portal";
+import type { components } from "../api/schema";
 import { Badge } from "../parts/Badge";
 import { Button } from "../parts/Button";
 import { Chart } from "../parts/chart/Chart";
@@ -15,8 +16,10 @@ import { keys } from "../text/keys";
 import { count } from "../text/limits";
 import { Refusal } from "./Refusal";
 
+type KeyDetail = components["schemas"]["KeyDetail"];
+
 interface Props {
-  readonly of: OwnKey;
+  readonly of: KeyDetail;
   readonly guard: (what: () => Promise<void>) => Promise<void>;
   readonly onRotated: (key: string) => void;
 }
@@ -87,7 +90,7 @@ export function OwnKeyCard({ of, guard, onRotated }: Props) {
   );
 }
 
-function State({ of: { enabled, expires_at: expires } }: { readonly of: OwnKey }) {
+function State({ of: { enabled, expires_at: expires } }: { readonly of: KeyDetail }) {
   if (!enabled) return <Badge kind="warning">{keys.states.off}</Badge>;
   if (expires != null && expires * 1000 <= Date.now()) return <Badge kind="warning">{keys.states.expired}</Badge>;
   return <Badge kind="good">{keys.states.works}</Badge>;

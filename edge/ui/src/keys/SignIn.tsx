@@ -19,14 +19,14 @@ interface Props {
 /** Signing in, as the deployment has it. */
 export function SignIn({ state, known, onEntered }: Props) {
   switch (state.auth) {
-    case "off":
-      return null;
     case "open":
       return <ByName siteKey={state.turnstile_site_key} known={known?.name ?? ""} onEntered={onEntered} />;
     case "session":
       return known ? <p>{keys.byLinkAgain}</p> : <Notice title={keys.byLink.title}><p>{keys.byLink.detail}</p></Notice>;
     case "oidc":
       return <ByProvider isAgain={known !== undefined} />;
+    default:
+      return null;
   }
 }
 
@@ -67,7 +67,7 @@ function ByName({ siteKey, known, onEntered }: ByNameProps) {
       <TextField label={keys.byName} hint={keys.byNameHint} value={name} required maxLength={100} autocomplete="username" onInput={setName} />
       {siteKey !== null && <Turnstile key={attempt} siteKey={siteKey} onAnswer={setAnswer} />}
       {error && <ErrorNotice error={error} />}
-      <div class="actions"><Button type="submit" kind="primary" disabled={isBusy}>{keys.signIn}</Button></div>
+      <div class="actions"><Button type="submit" kind="primary" busy={isBusy}>{keys.signIn}</Button></div>
     </form>
   );
 }

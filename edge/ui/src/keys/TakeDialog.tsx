@@ -38,7 +38,7 @@ export function TakeDialog({ plan, guard, onMade, onClose }: Props) {
         <Refusal error={error} />
         <div class="actions">
           <Button onClick={onClose}>{common.cancel}</Button>
-          <Button type="submit" kind="primary" disabled={isBusy}>{keys.get}</Button>
+          <Button type="submit" kind="primary" busy={isBusy}>{keys.get}</Button>
         </div>
       </form>
     </Dialog>

@@ -11,6 +11,8 @@ interface Props {
   readonly title: string;
   /** What the button says that does it. */
   readonly label: string;
+  /** What the one says that leaves all as it is. */
+  readonly leave?: string;
   /** What is to be typed first, and what is said to ask for it: for what can't be taken back and is much. */
   readonly typed?: { readonly word: string; readonly label: string };
   /** It closes itself when this went well. */
@@ -20,7 +22,7 @@ interface Props {
 }
 
 /** Asks before something is done that can't be taken back. */
-export function Confirm({ title, label, typed, onConfirm, onClose, children }: Props) {
+export function Confirm({ title, label, leave = common.cancel, typed, onConfirm, onClose, children }: Props) {
   const { isBusy, error, act } = useAct();
   const [text, setText] = useState("");
   const confirm = async (event: SubmitEvent): Promise<void> => {
@@ -34,8 +36,8 @@ export function Confirm({ title, label, typed, onConfirm, onClose, children }: P
         {typed && <TextField label={typed.label} value={text} onInput={setText} autocomplete="off" spellcheck={false} />}
         {error && <ErrorNotice error={error} />}
         <div class="actions">
-          <Button onClick={onClose}>{common.cancel}</Button>
-          <Button type="submit" kind="danger" disabled={isBusy || (typed !== undefined && text !== typed.word)}>{label}</Button>
+          <Button onClick={onClose}>{leave}</Button>
+          <Button type="submit" kind="danger" busy={isBusy} disabled={typed !== undefined && text !== typed.word}>{label}</Button>
         </div>
       </form>
     </Dialog>

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { rememberFocus } from "./rememberFocus";
 
 interface Props {
   readonly title: string;
@@ -14,14 +15,15 @@ interface Props {
 export function Dialog({ title, onClose, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = element.current;
-    const before = document.activeElement;
+    const giveBack = rememberFocus();
     dialog?.showModal();
     return () => {
+      // Nothing outside takes the focus while it is open.
       dialog?.close();
       // It is taken away at once, before the browser does this.
-      if (before instanceof HTMLElement) before.focus();
+      giveBack();
     };
   }, []);
   return (

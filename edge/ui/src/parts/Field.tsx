@@ -1,11 +1,12 @@
 import type { ComponentChildren, InputHTMLAttributes, PartialInputHTMLAttributes, TextareaHTMLAttributes } from "preact";
 import { useId } from "preact/hooks";
+import type { Option } from "./options";
 
 interface Shared {
   readonly label: string;
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** What is wrong with it. */
-  readonly fault?: string | null;
+  readonly fault?: string | null | undefined;
 }
 
 interface Described {
@@ -21,15 +22,29 @@ interface FrameProps extends Shared {
 /** A label, the control, and what is to be said of it. */
 function Frame({ label, hint, fault, children }: FrameProps) {
   const id = useId();
-  const said = [hint ? `${id}-hint` : null, fault ? `${id}-fault` : null].filter((part) => part !== null);
-  const control = { id, ...(said.length > 0 && { "aria-describedby": said.join(" ") }), ...(fault && { "aria-invalid": true as const }) };
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      {children(control)}
+      {children(described(id, hint, fault))}
+      <Said id={id} hint={hint} fault={fault} />
+    </div>
+  );
+}
+
+type Said = Pick<Shared, "hint" | "fault">;
+
+/** What a control needs for what is said of it to be read with it. */
+function described(id: string, hint: Said["hint"], fault: Said["fault"]): Described {
+  const said = [hint ? `${id}-hint` : null, fault ? `${id}-fault` : null].filter((part) => part !== null);
+  return { id, ...(said.length > 0 && { "aria-describedby": said.join(" ") }), ...(fault && { "aria-invalid": true as const }) };
+}
+
+function Said({ id, hint, fault }: Said & { readonly id: string }) {
+  return (
+    <>
       {hint && <p class="field-hint" id={`${id}-hint`}>{hint}</p>}
       {fault && <p class="field-fault" id={`${id}-fault`} role="alert">{fault}</p>}
-    </div>
+    </>
   );
 }
 
@@ -47,7 +62,7 @@ export function TextField({ label, hint, fault, value, onInput, ...rest }: TextP
   // Preact's types tell inputs apart by their type, which is not known here; none of these makes a difference to them.
   const details = rest as InputHTMLAttributes;
   return (
-    <Frame label={label} {...(hint && { hint })} fault={fault ?? null}>
+    <Frame label={label} hint={hint} fault={fault}>
       {(control) => (
         <input class="input" {...details} {...control} value={value} onInput={(event) => { onInput(event.currentTarget.value); }} />
       )}
@@ -63,7 +78,7 @@ interface AreaProps extends Shared, Pick<TextareaHTMLAttributes, "disabled" | "m
 /** Lines of text. */
 export function TextArea({ label, hint, fault, value, onInput, ...rest }: AreaProps) {
   return (
-    <Frame label={label} {...(hint && { hint })} fault={fault ?? null}>
+    <Frame label={label} hint={hint} fault={fault}>
       {(control) => (
         <textarea class="input" {...rest} {...control} value={value} onInput={(event) => { onInput(event.currentTarget.value); }} />
       )}
@@ -73,7 +88,7 @@ export function TextArea({ label, hint, fault, value, onInput, ...rest }: AreaPr
 
 interface SelectProps<T extends string> extends Shared {
   readonly value: T;
-  readonly options: readonly { readonly value: T; readonly label: string }[];
+  readonly options: readonly Option<T>[];
   readonly onInput: (value: T) => void;
   readonly disabled?: boolean;
 }
@@ -81,7 +96,7 @@ interface SelectProps<T extends string> extends Shared {
 /** One of a few. */
 export function Select<T extends string>({ label, hint, fault, value, options, onInput, disabled = false }: SelectProps<T>) {
   return (
-    <Frame label={label} {...(hint && { hint })} fault={fault ?? null}>
+    <Frame label={label} hint={hint} fault={fault}>
       {(control) => (
         <select
           class="input"
@@ -102,29 +117,43 @@ export function Select<T extends string>({ label, hint, fault, value, options, o
   );
 }
 
-interface CheckProps {
-  readonly label: string;
-  readonly hint?: string;
+interface CheckProps extends Shared {
   readonly checked: boolean;
   readonly onInput: (checked: boolean) => void;
   readonly disabled?: boolean;
 }
 
 /** Yes or no. */
-export function Check({ label, hint, checked, onInput, disabled = false }: CheckProps) {
+export function Check({ label, hint, fault, checked, onInput, disabled = false }: CheckProps) {
   const id = useId();
   return (
     <div class="check">
       <input
         type="checkbox"
-        id={id}
+        {...described(id, hint, fault)}
         checked={checked}
         disabled={disabled}
-        {...(hint && { "aria-describedby": `${id}-hint` })}
         onChange={(event) => { onInput(event.currentTarget.checked); }}
       />
       <label for={id}>{label}</label>
-      {hint && <p class="field-hint" id={`${id}-hint`}>{hint}</p>}
+      <Said id={id} hint={hint} fault={fault} />
     </div>
+  );
+}
+
+interface GroupProps extends Shared {
+  readonly children: ComponentChildren;
+}
+
+/** Several fields with one name. */
+export function Group({ label, hint, fault, children }: GroupProps) {
+  const id = useId();
+  const { "aria-describedby": by } = described(id, hint, fault);
+  return (
+    <fieldset class="group stack" {...(by !== undefined && { "aria-describedby": by })}>
+      <legend>{label}</legend>
+      {children}
+      <Said id={id} hint={hint} fault={fault} />
+    </fieldset>
   );
 }

@@ -1,10 +1,10 @@
 import { useId } from "preact/hooks";
-import type { LimitNow } from "../api/portal";
 import type { components } from "../api/schema";
 import { amount, limitInWords, until } from "../text/limits";
 import { limitBars } from "../text/limitBars";
 
 type Limit = components["schemas"]["Limit"];
+type LimitNow = components["schemas"]["LimitNow"];
 
 interface Props {
   readonly limits: readonly Limit[];

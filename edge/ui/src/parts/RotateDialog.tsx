@@ -6,10 +6,11 @@ import { Button } from "./Button";
 import { Dialog } from "./Dialog";
 import { ErrorNotice } from "./ErrorNotice";
 import { Select } from "./Field";
+import { optionsOf } from "./options";
 import { useAct } from "./useAct";
 
 type Overlap = keyof typeof rotateText.overlaps;
-const OVERLAPS = (Object.keys(rotateText.overlaps) as Overlap[]).map((value) => ({ value, label: rotateText.overlaps[value] }));
+const OVERLAPS = optionsOf(rotateText.overlaps);
 
 interface Props {
   /** Asks for it: the new key. */
@@ -40,7 +41,7 @@ export function RotateDialog({ rotate, onRotated, onClose }: Props) {
         {error && <ErrorNotice error={error} />}
         <div class="actions">
           <Button onClick={onClose}>{common.cancel}</Button>
-          <Button type="submit" kind="primary" disabled={isBusy}>{rotateText.rotate}</Button>
+          <Button type="submit" kind="primary" busy={isBusy}>{rotateText.rotate}</Button>
         </div>
       </form>
     </Dialog>

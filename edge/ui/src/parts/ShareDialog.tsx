@@ -7,6 +7,7 @@ import { CopyButton } from "./CopyButton";
 import { Dialog } from "./Dialog";
 import { ErrorNotice } from "./ErrorNotice";
 import { Check, Select, TextField } from "./Field";
+import { optionsOf } from "./options";
 import { say } from "./Toasts";
 import { common } from "../text/common";
 import { shareText } from "../text/share";
@@ -15,7 +16,7 @@ const DAY = 86_400;
 const SPANS = { never: null, day: DAY, week: 7 * DAY, month: 30 * DAY } as const;
 type Span = keyof typeof SPANS;
 
-const OPTIONS = (Object.keys(SPANS) as Span[]).map((value) => ({ value, label: shareText.spans[value] }));
+const OPTIONS = optionsOf<Span>(shareText.spans);
 
 interface Props {
   /** Of the transcript. */
@@ -75,11 +76,11 @@ export function ShareDialog({ id, apiKey, onClose, onChange }: Props) {
       )}
       {error && <ErrorNotice error={error} />}
       <div class="actions">
-        <Button kind="quiet" disabled={busy} onClick={() => void end()}>{shareText.end}</Button>
+        <Button kind="quiet" busy={busy} onClick={() => void end()}>{shareText.end}</Button>
         <Button onClick={onClose}>{common.close}</Button>
         {made?.embed === true && <CopyButton text={shareText.frame(made.url)} label={shareText.copyCode} small={false} />}
         {made === null ? (
-          <Button kind="primary" disabled={busy} onClick={() => void make()}>{shareText.make}</Button>
+          <Button kind="primary" busy={busy} onClick={() => void make()}>{shareText.make}</Button>
         ) : (
           <CopyButton text={made.url} label={shareText.copy} small={false} kind="primary" />
         )}

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 
 export interface Column<Row> {
   readonly key: string;
@@ -16,8 +17,23 @@ interface Props<Row> {
   readonly keyOf: (row: Row) => string;
 }
 
+/** Rows that have an id are known by it. */
+export const byId = ({ id }: { readonly id: string }): string => id;
+
 /** A table that scrolls by itself where the page is too narrow for it. */
 export function Table<Row>({ caption, columns, rows, keyOf }: Props<Row>) {
+  // A hundred rows are felt: they are drawn anew where there are others, not with whatever changes around them.
+  const body = useMemo(
+    () =>
+      rows.map((row) => (
+        <tr key={keyOf(row)}>
+          {columns.map(({ key, numeric, cell }, index) =>
+            index === 0 ? <th key={key} scope="row">{cell(row)}</th> : <td key={key} class={numeric ? "number" : ""}>{cell(row)}</td>,
+          )}
+        </tr>
+      )),
+    [columns, rows, keyOf],
+  );
   return (
     // eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- what scrolls must be reached by keyboard (WCAG 2.1.1)
     <div class="table-scroll" role="region" aria-label={caption} tabIndex={0}>
@@ -30,15 +46,7 @@ export function Table<Row>({ caption, columns, rows, keyOf }: Props<Row>) {
             ))}
           </tr>
         </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={keyOf(row)}>
-              {columns.map(({ key, numeric, cell }, index) =>
-                index === 0 ? <th key={key} scope="row">{cell(row)}</th> : <td key={key} class={numeric ? "number" : ""}>{cell(row)}</td>,
-              )}
-            </tr>
-          ))}
-        </tbody>
+        <tbody>{body}</tbody>
       </table>
     </div>
   );

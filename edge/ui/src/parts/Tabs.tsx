@@ -1,14 +1,10 @@
 import type { ComponentChildren } from "preact";
 import { useId, useRef } from "preact/hooks";
-
-interface Tab<T extends string> {
-  readonly value: T;
-  readonly label: string;
-}
+import type { Option } from "./options";
 
 interface Props<T extends string> {
   readonly label: string;
-  readonly tabs: readonly Tab<T>[];
+  readonly tabs: readonly Option<T>[];
   readonly value: T;
   readonly onSelect: (value: T) => void;
   /** What belongs to the tab that is selected. */

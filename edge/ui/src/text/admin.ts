@@ -98,6 +98,7 @@ export const keysText = {
   noneHint: "None match. A key is made in a few seconds.",
   made: "The key is made",
   theKey: "API key",
+  theRootKey: "Root key",
   copyKey: "Copy the key",
   openKey: "Open it here",
   id: "Id",
@@ -146,6 +147,15 @@ export const keysText = {
   metadataHint: "JSON, at most 1 KiB; its owner does not see it.",
   metadataFault: "This is no JSON object.",
   ownCredits: "Credits of its own",
+  ownCreditsHint: "What is left of them stays as it is; the button “Credits” changes it.",
+  ownScopes: "Permissions of its own",
+  ownScopesHint: "Else it may what its plan says, or everything without a plan.",
+  noScope: "Choose what it may do.",
+  costHint: "Empty: as its plan says.",
+  modelsHint: "Names with spaces between; empty: as its plan says.",
+  addressesHint: "Addresses or CIDR blocks, one a line; empty: from everywhere.",
+  originsHint: "https://host, one a line; empty: from every page.",
+  selfServiceHint: "Needs an owner, and a plan that people may choose by themselves.",
 } as const;
 
 export const limitsEditor = {
@@ -267,8 +277,6 @@ export const rootKeysText = {
   make: "Make a root key",
   create: "Make the root key",
   made: "The root key is made",
-  theKey: "Root key",
-  name: "Name",
   scopes: "It may",
   scopeNames: {
     "admin:*": "Do everything, root keys included",
@@ -282,10 +290,8 @@ export const rootKeysText = {
     "admin:verify": "Verify keys",
     "admin:portal": "Invite to the page of the keys",
   },
-  noScope: "Choose what it may do.",
   none: "No root keys but the first",
   noneHint: "The first root key is a setting of the deployment and stands in no list.",
-  revokeTitle: "Revoke this root key?",
 } as const;
 
 export const invitationsText = {

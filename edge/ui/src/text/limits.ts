@@ -4,8 +4,14 @@ import type { components } from "../api/schema";
 type Limit = components["schemas"]["Limit"];
 type Credits = components["schemas"]["Credits"];
 
+// Made when it is first needed, and once, as in text/common.ts.
+let numbers: Intl.NumberFormat | null = null;
+
 /** A number with its thousands apart. */
-export const count = (value: number): string => new Intl.NumberFormat("en", { maximumFractionDigits: 1 }).format(value);
+export function count(value: number): string {
+  numbers ??= new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+  return numbers.format(value);
+}
 
 /** A number and what it counts. */
 export const counted = (value: number, one: string, many: string): string => `${count(value)} ${value === 1 ? one : many}`;

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call, text } from "../api/client";
 import { type ApiError, asApiError } from "../api/errors";
 import { Button } from "../parts/Button";
-import { ConfirmDialog } from "../parts/ConfirmDialog";
+import { Confirm } from "../parts/Confirm";
 import { CopyButton } from "../parts/CopyButton";
 import { Empty } from "../parts/Empty";
 import { ErrorNotice } from "../parts/ErrorNotice";
@@ -108,10 +108,10 @@ function Uses({ detail: { id, name, text: said, links }, apiKey, onDeleted, onLi
         <ShareDialog id={id} apiKey={apiKey} onClose={done} onChange={(by) => { onLinks(by === "none" ? 0 : links + by); }} />
       )}
       {asked === "delete" && (
-        <ConfirmDialog title={transcripts.removeTitle} action={transcripts.removeAction} leave={transcripts.removeLeave} onConfirm={remove} onClose={done}>
+        <Confirm title={transcripts.removeTitle} label={transcripts.removeAction} leave={transcripts.removeLeave} onConfirm={remove} onClose={done}>
           <p><bdi class="asked-name">{name ?? transcripts.nameless}</bdi></p>
           <p class="soft">{transcripts.removeLead}</p>
-        </ConfirmDialog>
+        </Confirm>
       )}
     </div>
   );

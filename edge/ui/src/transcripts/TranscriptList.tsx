@@ -37,7 +37,7 @@ export function TranscriptList({ pages: { items, isBusy, error, hasMore, more, a
         </ul>
       )}
       {error && <ErrorNotice error={error} onRetry={again} />}
-      {hasMore && !error && <Button disabled={isBusy} onClick={more}>{transcripts.more}</Button>}
+      {hasMore && !error && <Button busy={isBusy} onClick={more}>{transcripts.more}</Button>}
     </section>
   );
 }
