@@ -6,6 +6,7 @@ import { ErrorNotice } from "../parts/ErrorNotice";
 import { Notice } from "../parts/Notice";
 import { admin } from "../text/admin";
 import { isOver } from "./consoleSession";
+import { useRootKey } from "./rootKey";
 
 interface Props {
   readonly title: string;
@@ -63,7 +64,8 @@ interface FailureProps {
 
 /** Why something of the console failed: a root key that is none, one that may not, or what else it is. */
 export function Failure({ error, scope, onRetry }: FailureProps) {
-  const isSessionOver = error?.code === "no_session";
+  // A cookie whose time is over is not sent any more.
+  const isSessionOver = useRootKey() === null && (error?.code === "no_session" || error?.code === "missing_api_key");
   useEffect(() => {
     if (isSessionOver) isOver();
   }, [isSessionOver]);
@@ -72,7 +74,7 @@ export function Failure({ error, scope, onRetry }: FailureProps) {
     return <Notice kind="warning" title={admin.scopeMissing.title}><p>{admin.scopeMissing.detail(scope)}</p></Notice>;
   }
   // Where somebody signs in, it is told.
-  if (error.code === "no_session") return null;
+  if (isSessionOver) return null;
   if (error.status === 401) return badKey();
   return <ErrorNotice error={error} {...(onRetry && { onRetry })} />;
 }
