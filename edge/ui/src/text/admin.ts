@@ -36,13 +36,13 @@ export const admin = {
 } as const;
 
 export const overviewText = {
+  lead: "A key's figures are of this moment; others are some minutes old.",
   range: "Time",
   ranges: { "24h": "24 hours", "7d": "7 days", "30d": "30 days" },
   filter: "Show one only",
   owner: "Owner",
   plan: "Plan",
   key: "Key id",
-  keyHint: "A key's figures are of this moment; others are some minutes old.",
   figures: "In figures",
   requests: "Requests",
   served: "Served",
