@@ -37,7 +37,7 @@ test("console", async (t) => {
   };
   await page.locator(".u-over").nth(2).waitFor();
   await open("#overview", "Overview", "overview");
-  await picture(page, "console", "dark");
+  await picture(page, "console", "dark", heading(page, "Overview"));
   await open("#overview?range=7d", "Overview", "overview-week");
   await open("#overview?range=30d", "Overview", "overview-month");
   // A host is heard of while it is used.
@@ -65,6 +65,7 @@ test("console", async (t) => {
   await page.goto(`${edge.url}/admin#audit`);
   await page.getByRole("row").nth(3).waitFor();
   await page.locator("summary").nth(1).click();
+  await page.locator(".table-scroll").evaluate((table) => { table.scrollLeft = 0; });
   await shots(page, "console-audit");
   await page.goto(`${edge.url}/admin#jobs`);
   await page.getByRole("row", { name: "Town hall" }).waitFor();
@@ -128,11 +129,11 @@ test("keys", async (t) => {
   if (!own) throw new Error("the key is in no list");
   await traffic(edge, own.id, { owner: own.owner, plan: "starter" }, 6);
   await admin(edge, "POST", "/admin/keys", { name: "Shared with the team", owner: own.owner, plan: "internal" });
-  const wav = await wavOf(browser, SAMPLE, 40);
+  const wav = await wavOf(browser, SAMPLE, 20);
   await until(edge, key, await startJob(edge, key, "Episode 12.wav", wav), ["job.succeeded"]);
   for (let times = 0; times < 6; times += 1) await ask(edge, key, "GET", "/v1/models");
   await page.reload();
-  await page.getByText("Usage by day").first().click();
+  await page.getByRole("listitem", { name: "Podcast captions" }).getByText("Usage by day").click();
   await page.locator("canvas").first().waitFor();
   await shots(page, "keys-list");
 });
@@ -172,12 +173,12 @@ test("jobs", async (t) => {
   await shots(page, "jobs-no-key");
   await until(edge, key, await startJob(edge, key, "Panel discussion.flac"), ["job.succeeded"]);
   await until(edge, key, await startJob(edge, key, "Minutes (export).docx", Buffer.from("This is no audio. ".repeat(4000))), ["job.failed"]);
-  const long = await wavOf(browser, SAMPLE, 150);
+  const long = await wavOf(browser, SAMPLE, 60);
   const running = await startJob(edge, key, "All hands, November.wav", long);
   const waiting = await startJob(edge, key, "Board meeting.wav", long);
   await enterKey(page, key);
   await choose(page, { name: "Workshop, day one.wav", mimeType: "audio/wav", buffer: long });
-  await page.waitForFunction(() => Array.from(document.querySelectorAll<HTMLProgressElement>(".job-list progress")).some(({ value }) => value > 0.05));
+  await page.waitForFunction(() => Array.from(document.querySelectorAll<HTMLProgressElement>(".job-list progress")).some(({ value }) => value > 0.25));
   await shots(page, "jobs-running", { isBusy: true });
   for (const job of [running, waiting]) await ask(edge, key, "DELETE", `/v1/jobs/${job}`);
 });

@@ -1,7 +1,7 @@
 // Takes pictures of pages: each state of a page in every look.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { LOOKS } from "./looks.ts";
 import { ROOT } from "./processes.ts";
 
@@ -51,12 +51,13 @@ export async function printShot(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ media: "screen" });
 }
 
-/** Takes a picture for the README: the first window of a page. */
-export async function picture(page: Page, name: string, look: keyof typeof SHOWN): Promise<void> {
+/** Takes a picture for the README: the first window of a page, or that which begins with something. */
+export async function picture(page: Page, name: string, look: keyof typeof SHOWN, from?: Locator): Promise<void> {
   mkdirSync(PICTURES, { recursive: true });
   const { colorScheme, viewport } = SHOWN[look];
   await page.emulateMedia({ colorScheme });
   await page.setViewportSize(look === "phone" ? viewport : WINDOW);
   await settle(page);
+  await from?.evaluate((element) => { element.scrollIntoView(); });
   await shoot(page, join(PICTURES, `${name}.png`), false);
 }

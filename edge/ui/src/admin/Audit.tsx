@@ -79,7 +79,7 @@ export function Audit({ place }: SectionProps) {
 }
 
 function Target({ of }: { readonly of: string }) {
-  return of.startsWith("key_") ? <a class="long" href={hashOf("keys", of)}>{of}</a> : <code class="long">{of}</code>;
+  return of.startsWith("key_") ? <a class="long" href={hashOf("keys", of)}><code>{of}</code></a> : <code class="long">{of}</code>;
 }
 
 function Side({ name, value }: { readonly name: string; readonly value: unknown }) {

@@ -39,7 +39,8 @@ export function RootKeys({ place }: SectionProps) {
     {
       key: "revoke",
       title: keysText.revoke,
-      cell: (of) => of.revoked_at == null && <Button small kind="quiet" onClick={() => { setDoomed(of); }}>{keysText.revoke}</Button>,
+      isAction: true,
+      cell: (of) => of.revoked_at == null && <Button small onClick={() => { setDoomed(of); }}>{keysText.revoke}</Button>,
     },
   ];
   if (place.id === "new") return <NewRootKey onMade={reload} />;

@@ -13,6 +13,7 @@ import { say } from "../parts/Toasts";
 import { useLoad } from "../parts/useLoad";
 import { keys } from "../text/keys";
 import { count } from "../text/limits";
+import { planText } from "../text/plan";
 import { Refusal } from "./Refusal";
 
 interface Props {
@@ -50,7 +51,7 @@ export function OwnKeyCard({ of, guard, onRotated }: Props) {
           ]}
         />
         <div class="stack" role="group" aria-label={keys.today}>
-          <LimitBars limits={of.limits_in_force} now={of.limits_now} none={keys.noLimits} />
+          <LimitBars limits={of.limits_in_force} now={of.limits_now} none={planText.noLimits} />
         </div>
       </div>
       <details onToggle={(event) => { setHasUsage(event.currentTarget.open); }}>
