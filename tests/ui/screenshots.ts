@@ -37,7 +37,7 @@ test("console", async (t) => {
   };
   await page.locator(".u-over").nth(2).waitFor();
   await open("#overview", "Overview", "overview");
-  await picture(page, "console", "dark", heading(page, "Overview"));
+  await picture(page, "console", "dark", page.locator(".console"));
   await open("#overview?range=7d", "Overview", "overview-week");
   await open("#overview?range=30d", "Overview", "overview-month");
   // A host is heard of while it is used.
@@ -152,10 +152,10 @@ test("transcripts, and the page behind a link", async (t) => {
   await enterKey(page, content.main.key);
   await page.getByRole("link", { name: "Morning walk" }).first().waitFor();
   await shots(page, "transcripts-list");
-  await picture(page, "transcripts-phone", "phone");
   await page.goto(`${edge.url}/transcripts#${content.talk}`);
   await page.getByRole("region", { name: "Transcript", exact: true }).getByRole("heading").first().waitFor();
   await shots(page, "transcripts-opened");
+  await picture(page, "transcript-phone", "phone");
   await page.getByRole("button", { name: "Delete…" }).click();
   await shots(page, "transcripts-delete", { window: true });
 
@@ -173,12 +173,12 @@ test("jobs", async (t) => {
   await shots(page, "jobs-no-key");
   await until(edge, key, await startJob(edge, key, "Panel discussion.flac"), ["job.succeeded"]);
   await until(edge, key, await startJob(edge, key, "Minutes (export).docx", Buffer.from("This is no audio. ".repeat(4000))), ["job.failed"]);
-  const long = await wavOf(browser, SAMPLE, 60);
+  const long = await wavOf(browser, SAMPLE, 30);
   const running = await startJob(edge, key, "All hands, November.wav", long);
   const waiting = await startJob(edge, key, "Board meeting.wav", long);
   await enterKey(page, key);
   await choose(page, { name: "Workshop, day one.wav", mimeType: "audio/wav", buffer: long });
-  await page.waitForFunction(() => Array.from(document.querySelectorAll<HTMLProgressElement>(".job-list progress")).some(({ value }) => value > 0.25));
+  await page.waitForFunction(() => Array.from(document.querySelectorAll<HTMLProgressElement>(".job-list progress")).some(({ value }) => value > 0.15));
   await shots(page, "jobs-running", { isBusy: true });
   for (const job of [running, waiting]) await ask(edge, key, "DELETE", `/v1/jobs/${job}`);
 });

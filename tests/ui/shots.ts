@@ -58,6 +58,7 @@ export async function picture(page: Page, name: string, look: keyof typeof SHOWN
   await page.emulateMedia({ colorScheme });
   await page.setViewportSize(look === "phone" ? viewport : WINDOW);
   await settle(page);
-  await from?.evaluate((element) => { element.scrollIntoView(); });
+  const top = (await from?.evaluate((element) => element.getBoundingClientRect().top + scrollY - 12)) ?? 0;
+  await page.evaluate((to) => { scrollTo(0, to); }, top);
   await shoot(page, join(PICTURES, `${name}.png`), false);
 }
