@@ -1,9 +1,9 @@
 # The commands a newcomer needs. Each does its own set-up first; that is quick when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check deploy setup fmt clean
+.PHONY: help run test bench check deploy screenshots setup fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## both halves, and a first transcript; stays in the foreground (ONCE=1: exits after it; EDGE_PORT, INFERENCE_PORT)
 	@scripts/run
@@ -19,6 +19,9 @@ check: ## formatting, lints (native and wasm32), documentation, licences, unused
 
 deploy: ## the Worker to Cloudflare (DRY_RUN=1: build and bundle only, no network)
 	@scripts/deploy
+
+screenshots: ## pictures of every page to target/screenshots, and those of the README
+	@scripts/screenshots
 
 setup: ## all the set-up, and nothing else
 	@scripts/setup all

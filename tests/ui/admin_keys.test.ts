@@ -58,7 +58,7 @@ test("a key from its making to its end: what is done in the page holds at once",
   await page.getByLabel("Plan").selectOption("other");
   await page.getByLabel("Limits of its own").check();
   const limits = page.getByRole("group", { name: "Limits of its own" });
-  await limits.getByLabel("Kind").selectOption("At the same time");
+  await limits.getByLabel("Kind").selectOption("At once");
   await limits.getByLabel("At most").fill("3");
   await page.getByLabel("Expires").fill("2099-12-31T12:00");
   const sent = page.waitForRequest((request) => request.method() === "PATCH");

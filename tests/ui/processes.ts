@@ -70,6 +70,8 @@ export async function startService(): Promise<Service> {
 export interface Edge {
   readonly url: string;
   readonly rootKey: string;
+  /** Asks the database behind the Worker's back. */
+  readonly sql: (query: string, values: readonly string[]) => Promise<unknown>;
   readonly stop: () => Promise<void>;
 }
 
@@ -95,16 +97,23 @@ export async function startEdge(service: Service | null, settings: Readonly<Reco
     env: { ...process.env, TMPDIR: state, XDG_CONFIG_HOME: state, CLOUDFLARE_DEV_REGISTRY_PATH: join(state, "registry") },
     stdio: ["pipe", "pipe", "ignore"],
   });
-  const line = once(createInterface({ input: child.stdout }), "line") as Promise<[string]>;
-  const [ready] = await Promise.race([line, ended("workerd", child)]);
-  const [url] = (JSON.parse(ready) as { urls: string[] }).urls;
+  const lines = createInterface({ input: child.stdout });
+  const answer = async (): Promise<unknown> => JSON.parse(((await once(lines, "line")) as [string])[0]);
+  const ready = await Promise.race([answer(), ended("workerd", child)]);
+  const [url] = (ready as { urls: string[] }).urls;
   if (url === undefined) throw new Error("workerd has no address");
+  const sql = async (query: string, values: readonly string[]): Promise<unknown> => {
+    child.stdin.write(`${JSON.stringify({ op: "sql", query, values })}\n`);
+    const { value } = (await answer()) as { value: unknown };
+    if (typeof value === "string") throw new Error(value);
+    return value;
+  };
   const stop = async (): Promise<void> => {
     const gone = once(child, "exit");
     child.stdin.end();
     await gone;
   };
-  return { url, rootKey, stop };
+  return { url, rootKey, sql, stop };
 }
 
 /** Makes a key; what is not said is left to the deployment. */

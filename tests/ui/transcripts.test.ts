@@ -54,7 +54,7 @@ test("one is opened from the list and read; back and forward go where they shoul
   const text = (await opened(page).locator(".pieces").innerText()).replace(/\s+/g, " ");
   for (const words of SAID) assert.match(text, words);
   assert.match(text, /^0:00 /);
-  for (const fact of ["English", "tiny.en", "0:0"]) assert.ok((await opened(page).locator(".facts").innerText()).includes(fact), fact);
+  for (const fact of ["English", "tiny.en", "0:0"]) assert.ok((await opened(page).locator(".known").innerText()).includes(fact), fact);
   assert.ok(page.url().endsWith(`/transcripts#${talk}`));
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), "the talk.flac");
 

@@ -87,7 +87,7 @@ const PLACES = [
 /** Who changed something, or what was changed; where the console shows it, the way there. */
 function Named({ what }: { readonly what: string }) {
   const place = PLACES.find(({ begin }) => what.startsWith(begin));
-  return place ? <a class="long" href={place.at(what)}>{what}</a> : <code class="long">{what}</code>;
+  return place ? <a class="long" href={place.at(what)}><code>{what}</code></a> : <code class="long">{what}</code>;
 }
 
 function Side({ name, value }: { readonly name: string; readonly value: unknown }) {

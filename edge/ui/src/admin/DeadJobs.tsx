@@ -38,12 +38,28 @@ export function DeadJobs({ place }: SectionProps) {
   };
   const columns: readonly Column<DeadJob>[] = [
     { key: "job", title: jobsText.job, cell: ({ id, name }) => <span class="long" dir="auto">{name ?? id}</span> },
-    { key: "owner", title: jobsText.owner, cell: (job) => job.owner ?? admin.none },
-    { key: "key", title: jobsText.key, cell: ({ key_id: id }) => <a class="long" href={hashOf("keys", id)}>{id}</a> },
-    { key: "attempts", title: jobsText.attempts, numeric: true, cell: ({ attempts }) => attempts },
-    { key: "error", title: jobsText.error, cell: ({ error: { code, message } }) => <span class="long" dir="auto">{words(message) || words(code)}</span> },
+    {
+      key: "owner",
+      title: jobsText.owner,
+      cell: ({ owner, key_id: id }) => (
+        <>
+          <span class="long">{owner ?? admin.none}</span>
+          <a class="long" href={hashOf("keys", id)}><code>{id}</code></a>
+        </>
+      ),
+    },
+    {
+      key: "error",
+      title: jobsText.error,
+      cell: ({ error: { code, message }, attempts }) => (
+        <>
+          <span class="long" dir="auto">{words(message) || words(code)}</span>
+          <span class="soft">{jobsText.attempts(attempts)}</span>
+        </>
+      ),
+    },
     { key: "ended", title: jobsText.ended, cell: ({ ended_at: at }) => <Moment at={at} /> },
-    { key: "retry", title: jobsText.retry, cell: ({ id }) => <Button small busy={isBusy} onClick={() => { retry(id); }}>{jobsText.retry}</Button> },
+    { key: "retry", title: jobsText.retry, isAction: true, cell: ({ id }) => <Button small busy={isBusy} onClick={() => { retry(id); }}>{jobsText.retry}</Button> },
   ];
   return (
     <Section title={admin.section.jobs} lead={jobsText.lead}>

@@ -6,7 +6,6 @@ import { admin } from "../text/admin";
 interface FilterField<N extends string> {
   readonly name: N;
   readonly label: string;
-  readonly hint?: string;
   readonly type?: "datetime-local";
 }
 

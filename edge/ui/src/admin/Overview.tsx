@@ -15,7 +15,7 @@ import { Failure, Section } from "./Section";
 const FIELDS = [
   { name: "owner", label: overviewText.owner },
   { name: "plan", label: overviewText.plan },
-  { name: "key", label: overviewText.key, hint: overviewText.keyHint },
+  { name: "key", label: overviewText.key },
 ] as const;
 
 export function Overview({ place: { query } }: SectionProps) {
@@ -34,7 +34,7 @@ export function Overview({ place: { query } }: SectionProps) {
   const { data, error, isStale, reload } = useLoad(load, LIVE_MS);
   const show = (to: Readonly<Record<string, string>>): void => { go(hashOf("overview", "", { range, owner, plan, key: id, ...to })); };
   return (
-    <Section title={admin.section.overview}>
+    <Section title={admin.section.overview} lead={overviewText.lead}>
       <Tabs label={overviewText.range} tabs={RANGES} value={range} onSelect={(to) => { show({ range: to }); }}>
         <div class="stack" aria-busy={isStale}>
           <FilterForm key={`${owner} ${plan} ${id}`} label={overviewText.filter} fields={FIELDS} values={{ owner, plan, key: id }} onApply={show} />

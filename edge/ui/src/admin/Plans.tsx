@@ -5,13 +5,12 @@ import { Button, buttonClass } from "../parts/Button";
 import { Confirm } from "../parts/Confirm";
 import { Empty } from "../parts/Empty";
 import { go, hashOf } from "../parts/hash";
+import { PlanLines } from "../parts/PlanLines";
 import { say } from "../parts/Toasts";
 import { useLoad } from "../parts/useLoad";
 import { admin, plansText } from "../text/admin";
-import { count, creditsInWords, limitInWords } from "../text/limits";
 import { Badge } from "../parts/Badge";
 import type { SectionProps } from "./Console";
-import { Facts } from "../parts/Facts";
 import { PlanForm } from "./PlanForm";
 import { useRootKey } from "./rootKey";
 import { Failure, Section } from "./Section";
@@ -75,24 +74,14 @@ function PlanList() {
 }
 
 function PlanCard({ plan, onRemove }: { readonly plan: Plan; readonly onRemove: () => void }) {
-  const { name, limits, credits, cost, models, self_service: selfService, retention_days: days } = plan;
+  const { name, self_service: selfService } = plan;
   return (
     <li class="panel stack" aria-label={name}>
       <div class="section-head">
         <h3>{name}</h3>
         {selfService && <Badge kind="good">{plansText.forSelfService}</Badge>}
       </div>
-      <ul class="lines">
-        {limits.map((limit) => <li key={limit.name}>{limitInWords(limit)} <span class="soft small-text">{limit.name}</span></li>)}
-        {credits && <li>{creditsInWords(credits)}</li>}
-      </ul>
-      <Facts
-        facts={[
-          { name: plansText.models, value: models.join(", ") },
-          cost === 1 ? null : { name: plansText.cost, value: count(cost) },
-          days == null ? null : { name: plansText.retention, value: count(days) },
-        ]}
-      />
+      <PlanLines plan={plan} named />
       <div class="actions">
         <a class={buttonClass(undefined, true)} href={hashOf("plans", name)}>{plansText.edit}</a>
         <a class={buttonClass("quiet", true)} href={hashOf("keys", "", { plan: name })}>{plansText.keys}</a>

@@ -116,8 +116,10 @@ function Who({ portal, session }: { readonly portal: Portal; readonly session: S
       <div class="panel key-panel">
         <span>{keys.signedIn} <strong class="long" dir="auto">{session.name}</strong></span>
         <span class="soft small-text">{keys.until(moment(session.expires_at))}</span>
-        <Button small kind="quiet" busy={isBusy} onClick={() => { leave(false); }}>{keys.signOut}</Button>
-        <Button small kind="quiet" busy={isBusy} onClick={() => { leave(true); }}>{keys.signOutAll}</Button>
+        <div class="actions">
+          <Button small kind="quiet" busy={isBusy} onClick={() => { leave(false); }}>{keys.signOut}</Button>
+          <Button small kind="quiet" busy={isBusy} onClick={() => { leave(true); }}>{keys.signOutAll}</Button>
+        </div>
       </div>
       {error && <ErrorNotice error={error} />}
     </>

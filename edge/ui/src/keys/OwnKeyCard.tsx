@@ -14,6 +14,7 @@ import { say } from "../parts/Toasts";
 import { useLoad } from "../parts/useLoad";
 import { keys } from "../text/keys";
 import { count } from "../text/limits";
+import { planText } from "../text/plan";
 import { Refusal } from "./Refusal";
 
 type KeyDetail = components["schemas"]["KeyDetail"];
@@ -53,7 +54,7 @@ export function OwnKeyCard({ of, guard, onRotated }: Props) {
           ]}
         />
         <div class="stack" role="group" aria-label={keys.today}>
-          <LimitBars limits={of.limits_in_force} now={of.limits_now} none={keys.noLimits} />
+          <LimitBars limits={of.limits_in_force} now={of.limits_now} none={planText.noLimits} />
         </div>
       </div>
       <details onToggle={(event) => { setHasUsage(event.currentTarget.open); }}>

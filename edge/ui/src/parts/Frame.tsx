@@ -28,11 +28,16 @@ interface Props {
 /** What every page stands in. */
 export function Frame({ page, title, lead, children }: Props) {
   const ways = useRef<HTMLUListElement>(null);
-  // On a phone the ways scroll: the one to this page is to be seen. (scrollIntoView would also move the place from
-  // which the Tab key goes on.)
+  // On a phone the ways scroll: the one to this page is to be seen, also when the phone is turned. (scrollIntoView would
+  // also move the place from which the Tab key goes on.)
   useEffect(() => {
-    const here = ways.current?.querySelector<HTMLElement>("[aria-current]");
-    if (ways.current && here) ways.current.scrollLeft = here.offsetLeft - ways.current.clientWidth / 2;
+    const show = (): void => {
+      const here = ways.current?.querySelector<HTMLElement>("[aria-current]");
+      if (ways.current && here) ways.current.scrollLeft = here.offsetLeft - ways.current.clientWidth / 2;
+    };
+    show();
+    addEventListener("resize", show);
+    return () => { removeEventListener("resize", show); };
   }, []);
   return (
     <>

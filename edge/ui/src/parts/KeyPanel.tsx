@@ -27,7 +27,7 @@ export function KeyPanel({ store, label = keyText.label, wanted = 0 }: Props) {
       <div class="panel key-panel">
         <span class="field-label">{label}</span>
         <code>{masked(key)}</code>
-        <Button small kind="quiet" onClick={() => { store.forget(); }}>{keyText.forget}</Button>
+        <div class="actions"><Button small kind="quiet" onClick={() => { store.forget(); }}>{keyText.forget}</Button></div>
       </div>
     );
   }

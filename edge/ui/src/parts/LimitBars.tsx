@@ -1,6 +1,6 @@
 import { useId } from "preact/hooks";
 import type { components } from "../api/schema";
-import { amount, limitInWords, until } from "../text/limits";
+import { about, limitInWords, until } from "../text/limits";
 import { limitBars } from "../text/limitBars";
 
 type Limit = components["schemas"]["Limit"];
@@ -27,15 +27,15 @@ export function LimitBars({ limits, now, none }: Props) {
 function Bar({ limit, now }: { readonly limit: Limit; readonly now: LimitNow | null }) {
   const id = useId();
   const words = limitInWords(limit);
-  const name = <span class="soft small-text"> {limit.name}</span>;
-  if (now === null) return <li>{words}{name}</li>;
+  const name = <code class="soft">{limit.name}</code>;
+  if (now === null) return <li class="bar-words">{words} {name}</li>;
   const used = Math.max(0, now.limit - now.remaining);
   const again = used > 0 && limit.kind !== "concurrency" ? limitBars.again(until(now.resets_at)) : "";
   return (
     <li class="progress">
-      <div class="bar-words"><label for={id}>{words}</label>{name}</div>
+      <div class="bar-words"><label for={id}>{words}</label> {name}</div>
       <meter id={id} min={0} max={now.limit} value={used} data-full={now.remaining === 0} />
-      <div class="progress-line"><span>{limit.kind === "concurrency" ? limitBars.underWay(used) : limitBars.used(amount(used, limit.unit))}</span><span>{again}</span></div>
+      <div class="progress-line"><span>{limit.kind === "concurrency" ? limitBars.underWay(used) : limitBars.used(about(used, limit.unit))}</span><span>{again}</span></div>
     </li>
   );
 }

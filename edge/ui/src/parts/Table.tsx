@@ -5,6 +5,8 @@ export interface Column<Row> {
   readonly key: string;
   readonly title: string;
   readonly numeric?: boolean;
+  /** What can be done with a row: its title is for screen readers alone. */
+  readonly isAction?: boolean;
   readonly cell: (row: Row) => ComponentChildren;
 }
 
@@ -27,8 +29,8 @@ export function Table<Row>({ caption, columns, rows, keyOf }: Props<Row>) {
     () =>
       rows.map((row) => (
         <tr key={keyOf(row)}>
-          {columns.map(({ key, numeric, cell }, index) =>
-            index === 0 ? <th key={key} scope="row">{cell(row)}</th> : <td key={key} class={numeric ? "number" : ""}>{cell(row)}</td>,
+          {columns.map(({ key, numeric, isAction, cell }, index) =>
+            index === 0 ? <th key={key} scope="row">{cell(row)}</th> : <td key={key} class={numeric || isAction ? "number" : ""}>{cell(row)}</td>,
           )}
         </tr>
       )),
@@ -41,8 +43,8 @@ export function Table<Row>({ caption, columns, rows, keyOf }: Props<Row>) {
         <caption class="unseen">{caption}</caption>
         <thead>
           <tr>
-            {columns.map(({ key, title, numeric }) => (
-              <th key={key} scope="col" class={numeric ? "number" : ""}>{title}</th>
+            {columns.map(({ key, title, numeric, isAction }) => (
+              <th key={key} scope="col" class={numeric ? "number" : ""}>{isAction ? <span class="unseen">{title}</span> : title}</th>
             ))}
           </tr>
         </thead>

@@ -1,5 +1,5 @@
 // What the console says.
-import { count } from "./limits";
+import { count, counted } from "./limits";
 
 export const admin = {
   title: "Console",
@@ -36,13 +36,13 @@ export const admin = {
 } as const;
 
 export const overviewText = {
+  lead: "A key's figures are of this moment; others are some minutes old.",
   range: "Time",
   ranges: { "24h": "24 hours", "7d": "7 days", "30d": "30 days" },
   filter: "Show one only",
   owner: "Owner",
   plan: "Plan",
   key: "Key id",
-  keyHint: "A key's figures are of this moment; others are some minutes old.",
   figures: "In figures",
   requests: "Requests",
   served: "Served",
@@ -50,7 +50,7 @@ export const overviewText = {
   ofAll: (part: string): string => `${part} of all`,
   refused: "Refused by limits",
   p50: "Latency, half within",
-  p99: (time: string): string => `99 of 100 within ${time}`,
+  p99: (time: string): string => `99 % within ${time}`,
   audio: "Audio",
   heard: (seconds: number): string => (seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${count(seconds / 3600)} h`),
   uploads: (size: string): string => `${size} of uploads`,
@@ -67,8 +67,8 @@ export const hostsText = {
   states: { healthy: "Healthy", unknown: "Not heard of", draining: "Draining", ejected: "Left out" },
   free: "Free places",
   queue: "Queue",
-  sent: "Under way from here",
-  models: "Models in memory",
+  sent: "Under way",
+  models: "Models",
   sources: "Known from",
   sourceNames: { configured: "settings", registered: "registration" },
   heard: "Last news",
@@ -162,7 +162,7 @@ export const limitsEditor = {
   limits: "Limits",
   name: "Name",
   kind: "Kind",
-  kinds: { rate: "Rate", quota: "Quota", concurrency: "At the same time" },
+  kinds: { rate: "Rate", quota: "Quota", concurrency: "At once" },
   unit: "Counts",
   units: { requests: "Requests", audio_seconds: "Seconds of audio" },
   most: "At most",
@@ -204,8 +204,8 @@ export const plansText = {
   selfService: "People may choose it by themselves",
   selfServiceHint: "On the page of the keys, once each.",
   forSelfService: "Self-service",
-  keys: "Its keys",
-  usage: "Its usage",
+  keys: "Keys",
+  usage: "Usage",
   edit: "Change",
   remove: "Delete",
   removeTitle: (name: string): string => `Delete the plan ${name}?`,
@@ -262,8 +262,7 @@ export const jobsText = {
   filter: "Filter",
   owner: "Owner",
   job: "Job",
-  key: "Key",
-  attempts: "Attempts",
+  attempts: (many: number): string => counted(many, "attempt", "attempts"),
   error: "Failed with",
   ended: "Given up",
   retry: "Try again",

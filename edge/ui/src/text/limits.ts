@@ -24,8 +24,13 @@ export function span(seconds: number): string {
   return seconds === 60 ? "1 minute" : counted(seconds, "second", "seconds");
 }
 
-/** What of a limit is used or left, in its unit. */
-export const amount = (value: number, unit: Limit["unit"]): string => (unit === "audio_seconds" ? `${span(value)} of audio` : counted(value, "request", "requests"));
+/** A length of audio: never in days, which nobody measures it by. */
+export const audioSpan = (seconds: number): string => (seconds >= 3600 ? counted(seconds / 3600, "hour", "hours") : span(seconds));
+
+const amount = (value: number, unit: Limit["unit"]): string => (unit === "audio_seconds" ? `${audioSpan(value)} of audio` : counted(value, "request", "requests"));
+
+/** What of a limit is used: of much audio its minutes. */
+export const about = (value: number, unit: Limit["unit"]): string => amount(unit === "audio_seconds" && value >= 120 ? Math.round(value / 60) * 60 : value, unit);
 
 const windows: Readonly<Record<number, string>> = { 1: "a second", 60: "a minute", 3600: "an hour", 86_400: "in any 24 hours" };
 

@@ -17,7 +17,7 @@ export function About({ detail: { name, language, model, task, duration, created
   return (
     <>
       <h2 class="opened-name" tabIndex={-1}><bdi>{name ?? transcripts.nameless}</bdi></h2>
-      <dl class="facts">
+      <dl class="known">
         {facts.map(([term, fact]) => (
           <div key={term}>
             <dt>{term}</dt>

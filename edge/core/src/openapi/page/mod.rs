@@ -40,7 +40,8 @@ pub(super) fn render(document: &Value, routes: &[Route]) -> String {
     );
     let about = format!(
         "<header>\n<h1>{title} <span class=\"faint\">{version}</span></h1>\n{}\
-         <p>For programs: <a href=\"openapi.json\">openapi.json</a>.</p>\n</header>\n",
+         <p>For programs: <a href=\"openapi.json\">openapi.json</a>. \
+         For people: <a href=\"/\">the pages</a>.</p>\n</header>\n",
         prose(string(&info["description"])),
     );
     let mut main = authentication(document);

@@ -19,6 +19,9 @@ export interface Plot {
 const FONT = "12px system-ui, sans-serif";
 const GAP = 0.7;
 const WIDEST_BAR = 48;
+/** Wide enough for every letter of the font. */
+const LETTER = 7.5;
+const NARROWEST_AXIS = 36;
 
 /** Values that stand on one another: each with those below it, the highest first, since later ones are drawn over it. */
 function stacked(values: readonly (readonly (number | null)[])[]): (number | null)[][] {
@@ -35,7 +38,7 @@ function aligned({ kind, starts, series }: ChartData): uPlot.AlignedData {
 
 const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 const UTC_DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "numeric" });
 
 /** What stands below the lines of time: hours with the day below the first of each. */
 function times(splits: readonly number[], by: ChartData["by"]): string[] {
@@ -65,15 +68,15 @@ export function draw(element: HTMLElement, first: ChartData, colours: Colours, w
         y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
       },
       axes: [
-        { stroke: colours.ink, font: FONT, values: (_plot, splits) => times(splits, by), grid: { show: false }, ticks: { stroke: colours.line, width: 1, size: 4 } },
+        { stroke: colours.ink, font: FONT, space: 60, values: (_plot, splits) => times(splits, by), grid: { show: false }, ticks: { stroke: colours.line, width: 1, size: 4 } },
         {
           stroke: colours.ink,
           font: FONT,
-          size: 76,
+          size: (_plot, values) => Math.max(NARROWEST_AXIS, 14 + LETTER * Math.max(0, ...((values as string[] | null) ?? []).map(({ length }) => length))),
           grid: { stroke: colours.line, width: 1 },
           ticks: { show: false },
           values: (_plot, splits) => splits.map((value) => data.format(value)),
-          ...(kind === "stack" && data.series.length > 1 && { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 1_000_000, 10_000_000] }),
+          ...(first.steps && { incrs: [...first.steps] }),
         },
       ],
       series: [

@@ -1,6 +1,6 @@
 // What a chart shows, made of a report of usage: the hours or days in which nothing was used have a place in it too.
 import type { components } from "../../api/schema";
-import { count, span } from "../../text/limits";
+import { audioSpan, count } from "../../text/limits";
 import { milliseconds, usageText } from "../../text/usage";
 
 export type UsageReport = components["schemas"]["UsageReport"];
@@ -24,9 +24,16 @@ export interface ChartData {
   readonly by: "hour" | "day";
   readonly series: readonly Series[];
   readonly format: (value: number) => string;
+  /** How far apart its lines may be; else as they come. */
+  readonly steps?: readonly number[];
 }
 
-const SECONDS = { hour: 3600, day: 86_400 } as const;
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 1_000_000, 10_000_000];
+const MINUTE = 60;
+const HOUR = 3600;
+const TIMES = [...[1, 2, 5, 10, 20, 30], ...[1, 2, 5, 10, 20, 30].map((many) => many * MINUTE), ...WHOLE.map((many) => many * HOUR)];
+
+const SECONDS = { hour: HOUR, day: 86_400 } as const;
 
 type Frame = Pick<ChartData, "starts" | "end" | "by"> & { readonly parts: readonly (Part | undefined)[] };
 
@@ -50,7 +57,7 @@ export function traffic(report: UsageReport): ChartData {
   const { parts, ...rest } = frame(report);
   const sum = (part: Part | undefined, of: readonly string[]): number => of.reduce((total, outcome) => total + (part?.outcomes[outcome] ?? 0), 0);
   const series = GROUPS.map(({ label, of, colour }) => ({ label, colour, values: parts.map((part) => sum(part, of)) }));
-  return { ...rest, title: usageText.traffic, kind: "stack", series, format: count };
+  return { ...rest, title: usageText.traffic, kind: "stack", series, format: count, steps: WHOLE };
 }
 
 /** How long requests with audio took. */
@@ -67,6 +74,6 @@ export function latency(report: UsageReport): ChartData {
 /** How much audio was heard. */
 export function audio(report: UsageReport): ChartData {
   const { parts, ...rest } = frame(report);
-  const series: Series[] = [{ label: usageText.minutes, colour: 1, values: parts.map((part) => (part?.audio_seconds ?? 0) / 60) }];
-  return { ...rest, title: usageText.audio, kind: "stack", series, format: (minutes) => (minutes === 0 ? "0" : span(Math.round(minutes * 60))) };
+  const series: Series[] = [{ label: usageText.heard, colour: 1, values: parts.map((part) => part?.audio_seconds ?? 0) }];
+  return { ...rest, title: usageText.audio, kind: "stack", series, format: (seconds) => (seconds === 0 ? "0" : audioSpan(Math.round(seconds))), steps: TIMES };
 }
