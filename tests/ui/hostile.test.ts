@@ -49,6 +49,7 @@ test("names and notes of keys, in the list, on their pages, in their forms", asy
     await turn(page, `#keys/${id}`);
     await page.waitForFunction((wanted) => document.getElementById("section")?.textContent === wanted, name);
     await page.getByRole("button", { name: "Change", exact: true }).click();
+    await page.locator("form[aria-label^=Change]").waitFor();
     const json = JSON.stringify(notes(name), null, 2);
     const found = await page.evaluate(() => {
       const typed = (what: string): string => document.querySelector<HTMLInputElement>(`form[aria-label^=Change] ${what}`)?.value ?? "";
@@ -94,7 +95,8 @@ test("what is typed into the console's forms, and refused", async (t) => {
   const page = await openConsole(t, browser, edge, "#owners", PHONE);
   await assertOnlyText(page);
   const typed = async (label: string, button: string): Promise<void> => {
-    for (const text of Object.values(HOSTILE)) {
+    // The last is half a sign, which no address has.
+    for (const text of [...Object.values(HOSTILE), "half \uD83D of a sign"]) {
       await page.getByLabel(label, { exact: true }).fill(text);
       await page.getByRole("button", { name: button }).click();
     }
@@ -131,13 +133,26 @@ test("addresses of the console's places", async (t) => {
   await assertOnlyText(page);
 });
 
+test("a name that is a step of a path leads nowhere, and to no other path", async (t) => {
+  const page = await openConsole(t, browser, edge, "#plans");
+  const asked: string[] = [];
+  page.on("request", (request) => { if (request.url().includes("/admin/")) asked.push(new URL(request.url()).pathname); });
+  for (const place of ["#keys/..", "#owners/..", "#plans/.", "#overview?key=.."]) {
+    await turn(page, place);
+    await page.getByText("It is not there").waitFor();
+    await turn(page, "#plans");
+    await page.getByText("It is not there").waitFor({ state: "detached" });
+  }
+  assert.deepEqual([...new Set(asked)], ["/admin/plans"]);
+});
+
 test("addresses of the other pages", async (t) => {
   const texts = Object.values(HOSTILE);
   const short = texts.filter((text) => text.length < 1000);
   for (const path of ["/", "/transcripts", "/jobs", "/keys"]) {
     const page = await visit(t, browser, `${edge.url}${path}?${encodeURIComponent(short.join("&"))}=${encodeURIComponent(short.join("<>"))}#tr_<script>`, PHONE);
     await assertOnlyText(page);
-    await turns(page, texts.flatMap((text) => [text, `#${encodeURIComponent(text)}`, `#sign-in-failed=${encodeURIComponent(text)}`]), "h1");
+    await turns(page, path === "/keys" ? texts.flatMap((text) => [text, `#sign-in-failed=${encodeURIComponent(text)}`]) : texts, "h1");
     await assertOnlyText(page);
     await page.context().close();
   }

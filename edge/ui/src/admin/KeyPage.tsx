@@ -49,6 +49,10 @@ export function KeyPage({ id, query }: { readonly id: string; readonly query: UR
       reload();
     });
   };
+  // What is shown may be some seconds old, older than what was just done here: a change begins with the key as it is.
+  const edit = (): void => {
+    void act(async () => { setEdited(await load(new AbortController().signal)); });
+  };
   const revoke = async (): Promise<void> => {
     await call("delete", "/admin/keys/{id}", { key: root, path: { id } });
     say(keysText.revoked);
@@ -66,7 +70,7 @@ export function KeyPage({ id, query }: { readonly id: string; readonly query: UR
         <>
           {!isRevoked && (
             <div class="actions">
-              <Button onClick={() => { setEdited(data); }}>{keysText.edit}</Button>
+              <Button disabled={isBusy || edited !== null} onClick={edit}>{keysText.edit}</Button>
               <Button disabled={isBusy} onClick={() => { flip(!data.enabled); }}>{data.enabled ? keysText.switchOff : keysText.switchOn}</Button>
               <Button onClick={() => { setOpen("credits"); }}>{keysText.credits}</Button>
               <Button onClick={() => { setOpen("rotate"); }}>{keysText.rotate}</Button>
