@@ -6,14 +6,15 @@ import type { Edge } from "./processes.ts";
 interface Kept {
   readonly name?: string;
   readonly audio?: Buffer;
+  readonly model?: string;
   /** Another one makes it another transcript. */
   readonly prompt?: string;
 }
 
 /** Has a transcript kept; the answer is its id. */
-export async function keep({ url }: Edge, key: string, { name = "sample.flac", audio = readFileSync(SAMPLE), prompt = "" }: Kept = {}): Promise<string> {
+export async function keep({ url }: Edge, key: string, { name = "sample.flac", audio = readFileSync(SAMPLE), model = "whisper-1", prompt = "" }: Kept = {}): Promise<string> {
   const form = new FormData();
-  form.set("model", "whisper-1");
+  form.set("model", model);
   form.set("prompt", prompt);
   form.set("file", new Blob([Uint8Array.from(audio)]), name);
   const answer = await fetch(`${url}/v1/audio/transcriptions?store=true`, { method: "POST", headers: { authorization: `Bearer ${key}` }, body: form });

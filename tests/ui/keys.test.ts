@@ -5,7 +5,6 @@ import { after, before, test, type TestContext } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { assertAccessible, SAMPLE, startBrowser, visit } from "./browser.ts";
 import { admin, field, makePlan, openConsole, section, statusWith } from "./console.ts";
-import { HOSTILE } from "./hostile.ts";
 import { choose, transcribeButton, transcript } from "./playground.ts";
 import { type Edge, startEdge } from "./processes.ts";
 
@@ -22,7 +21,7 @@ before(async () => {
     await makePlan(edge, "starter", 5, { self_service: true, credits: { balance: 100 }, retention_days: 30 });
     await makePlan(edge, "staff", 5);
   }
-  await makePlan(open, "tiny", 1, { self_service: true });
+  await makePlan(open, "tiny", 2, { self_service: true });
 });
 
 after(async () => {
@@ -114,12 +113,13 @@ test("a key from its taking to its end: it works at once, and is refused at once
   await page.getByRole("button", { name: "Choose starter" }).waitFor();
 });
 
-test("a key goes on to the playground, and where its plan is used up that is told with the seconds", async (t) => {
+test("a key goes on to the playground: there it is told that its plan is used up, with the seconds, and that it was revoked", async (t) => {
   const page = await enter(t, "Ben");
-  await take(page, "tiny", "small");
+  const key = await take(page, "tiny", "small");
+  assert.equal(await statusWith(open, key), 200);
   await page.getByRole("button", { name: "Use it in the playground" }).click();
   await page.getByRole("heading", { name: "Speech to text" }).waitFor();
-  // The models that it may use were the one request.
+  // The models that it may use were the other request.
   await page.getByLabel("Model").locator("option").first().waitFor({ state: "attached" });
   await choose(page, SAMPLE);
   await transcribeButton(page).click();
@@ -127,8 +127,18 @@ test("a key goes on to the playground, and where its plan is used up that is tol
   const left = Number(await transcript(page).locator("[data-countdown]").getAttribute("data-countdown"));
   assert.ok(left > 0 && left <= 61, String(left));
   await page.waitForFunction((seconds) => Number(document.querySelector("[data-countdown]")?.getAttribute("data-countdown")) < seconds, left);
+  const other = await page.context().newPage();
+  await other.goto(`${open.url}/keys`);
+  await card(other, "small").getByRole("button", { name: "Revoke" }).click();
+  await other.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await card(other, "small").waitFor({ state: "detached" });
+  assert.equal(await statusWith(open, key), 401);
+  await transcribeButton(page).click();
+  await transcript(page).getByText("This key was revoked").waitFor();
+  assert.equal(await transcript(page).locator("[data-countdown]").count(), 0);
   await page.goBack();
   await page.getByText("Signed in as").waitFor();
+  await page.getByText("No keys yet").waitFor();
 });
 
 test("of two tabs each sees what the other does; a second key on a plan is explained", async (t) => {
@@ -288,20 +298,6 @@ test("nothing is asked of anybody else where there is no challenge", async (t) =
   assert.deepEqual([...hosts], [new URL(open.url).host]);
   const policy = answer?.headers()["content-security-policy"] ?? "";
   assert.match(policy, /default-src 'none'; script-src 'self' https:\/\/challenges\.cloudflare\.com; .*trusted-types turnstile$/);
-});
-
-test("names are shown as text", async (t) => {
-  for (const [at, name] of HOSTILE.entries()) {
-    const page = await enter(t, `${String(at)} ${name}`.slice(0, 100));
-    await take(page, "starter", name);
-    await page.getByRole("heading", { level: 3, name, exact: true }).waitFor();
-    assert.equal(await page.locator(".own-key h3").textContent(), name);
-    assert.equal(await page.locator("main img, main script").count(), 0);
-    await page.getByRole("button", { name: "Revoke" }).click();
-    await page.getByRole("dialog").waitFor();
-    assert.ok((await page.getByRole("dialog").locator("h2").textContent())?.includes(name));
-    await page.context().close();
-  }
 });
 
 const LOOKS = [

@@ -52,6 +52,11 @@ export function KeyLife({ kind, id, more, children }: Props) {
       reload();
     });
   };
+  // What is shown may be some seconds old, older than what was just done here: a change begins with the key as it is. One that
+  // is open goes on from what that was.
+  const edit = (): void => {
+    if (edited === null) void act(async () => { setEdited(await load(new AbortController().signal)); });
+  };
   const revoke = async (): Promise<void> => {
     await call("delete", path, { key, path: { id } });
     say(keysText.revoked);
@@ -65,8 +70,7 @@ export function KeyLife({ kind, id, more, children }: Props) {
       {shown !== null && <Secret title={keysText.rotated} label={secret} copyLabel={keysText.copyKey} value={shown} onDone={() => { setShown(null); }} />}
       {data && data.revoked_at == null && (
         <div class="actions">
-          {/* A change that is open goes on from what the key was when it began. */}
-          <Button onClick={() => { setEdited(edited ?? data); }}>{keysText.edit}</Button>
+          <Button busy={isBusy} onClick={edit}>{keysText.edit}</Button>
           <Button busy={isBusy} onClick={() => { flip(!data.enabled); }}>{data.enabled ? keysText.switchOff : keysText.switchOn}</Button>
           {more?.(data, reload)}
           <Button onClick={() => { setOpen("rotate"); }}>{keysText.rotate}</Button>

@@ -87,7 +87,12 @@ export async function json(answer: Response): Promise<unknown> {
 
 /** A path with its places filled in, and its query; what is empty is left out. */
 export function address(path: string, places: unknown, query: unknown): string {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(entries(places).get(name) ?? ""));
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const place = String(entries(places).get(name) ?? "").toWellFormed();
+    // A browser takes these for steps of the path, however they are written: another path would be asked.
+    if (place === "." || place === "..") throw new ApiError({ status: 404, code: "not_found", message: "It can't be asked for." });
+    return encodeURIComponent(place);
+  });
   const asked = new URLSearchParams();
   for (const [name, value] of entries(query)) asked.set(name, String(value));
   return asked.size === 0 ? filled : `${filled}?${asked.toString()}`;

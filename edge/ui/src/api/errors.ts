@@ -36,6 +36,11 @@ export class ApiError extends Error {
     this.requestId = requestId;
   }
 
+  /** Milliseconds until the same request may be answered otherwise; 0: now. */
+  get waitMs(): number {
+    return this.retryAfter === null ? 0 : Math.max(0, this.at + this.retryAfter * 1000 - Date.now());
+  }
+
   /** The connection was lost, or could not be made. */
   static lost(): ApiError {
     return new ApiError({ status: 0, code: "network_lost", message: "The connection was lost." });

@@ -30,7 +30,10 @@ export class EventParser {
       this.#data = [];
       return event;
     }
-    const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/.exec(line) ?? [];
+    // No pattern: what is said may have ends of lines that are none here (U+2028), and that stop one.
+    const colon = line.indexOf(":");
+    const field = colon === -1 ? line : line.slice(0, colon);
+    const value = colon === -1 ? "" : line.slice(colon + (line[colon + 1] === " " ? 2 : 1));
     if (field === "data") this.#data.push(value);
     else if (field === "event") this.#type = value;
     return null;

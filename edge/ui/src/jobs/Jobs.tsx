@@ -18,7 +18,7 @@ export function Jobs() {
   const key = useKey(apiKey);
   const [wanted, setWanted] = useState(0);
   const [state, setState] = useState<StateFilter>("");
-  const { models, error } = useModels(key);
+  const { models, error, again } = useModels(key);
   const load = useMemo<Load<Job> | null>(() => {
     if (key === null) return null;
     return (cursor, signal, limit = PAGE) =>
@@ -36,7 +36,7 @@ export function Jobs() {
     <Frame page="/jobs" title={jobs.title} lead={jobs.lead}>
       <KeyPanel store={apiKey} wanted={wanted} />
       {/* The list tells what is wrong with the key; this is about the models alone. */}
-      {error && !pages.error && <ErrorNotice error={error} />}
+      {error && !pages.error && <ErrorNotice error={error} onRetry={again} />}
       <div class="library">
         <NewJobPanel apiKey={key} models={models} onMade={put} onKeyWanted={() => { setWanted((times) => times + 1); }} />
         <JobList pages={pages} apiKey={key} state={state} onState={setState} onJob={put} />

@@ -6,6 +6,7 @@ import { Icon } from "../parts/Icon";
 import { Notice } from "../parts/Notice";
 import { Picker } from "../parts/Picker";
 import { Progress } from "../parts/Progress";
+import { Sentence } from "../parts/Sentence";
 import { useStore } from "../parts/store";
 import { say } from "../parts/Toasts";
 import { useDrop } from "../parts/useDrop";
@@ -110,7 +111,7 @@ function Chosen({ file, isBusy, onRemove }: ChosenProps) {
 function Resumable({ file }: { readonly file: File | null }) {
   const kept = useStore(unfinished);
   if (!kept || (file && uploadOf(file) !== null)) return null;
-  return <Notice kind="warning"><p class="unfinished">{jobs.unfinished(kept.name)}</p></Notice>;
+  return <Notice kind="warning"><p class="unfinished"><Sentence of={jobs.unfinished} name={kept.name} /></p></Notice>;
 }
 
 /** How much of the file is gone. */

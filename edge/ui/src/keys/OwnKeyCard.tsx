@@ -10,6 +10,7 @@ import { Facts } from "../parts/Facts";
 import { LimitBars } from "../parts/LimitBars";
 import { Moment } from "../parts/Moment";
 import { RotateDialog } from "../parts/RotateDialog";
+import { Sentence } from "../parts/Sentence";
 import { say } from "../parts/Toasts";
 import { useLoad } from "../parts/useLoad";
 import { keys } from "../text/keys";
@@ -74,7 +75,7 @@ export function OwnKeyCard({ of, guard, onRotated }: Props) {
       )}
       {open === "revoke" && (
         <Confirm
-          title={keys.revokeTitle(name)}
+          title={<Sentence of={keys.revokeTitle} name={name} />}
           label={keys.revoke}
           onConfirm={() =>
             guard(async () => {

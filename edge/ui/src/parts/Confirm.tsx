@@ -1,4 +1,4 @@
-import { type ComponentChildren } from "preact";
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { common } from "../text/common";
 import { Button } from "./Button";
@@ -8,7 +8,7 @@ import { TextField } from "./Field";
 import { useAct } from "./useAct";
 
 interface Props {
-  readonly title: string;
+  readonly title: ComponentChildren;
   /** What the button says that does it. */
   readonly label: string;
   /** What the one says that leaves all as it is. */

@@ -14,8 +14,8 @@ interface Props {
 }
 
 /** Whole seconds until the same request may be answered otherwise; 0: now. */
-function useSecondsLeft({ retryAfter, at }: ApiError): number {
-  const left = (): number => (retryAfter === null ? 0 : Math.max(0, Math.ceil((at + retryAfter * 1000 - Date.now()) / 1000)));
+function useSecondsLeft(error: ApiError): number {
+  const left = (): number => Math.ceil(error.waitMs / 1000);
   const [, setTick] = useState(0);
   const waits = left() > 0;
   useEffect(() => {

@@ -31,7 +31,7 @@ export const usePlace = (): Place => useStore(place);
 /** An address of this page; what is empty is left out of its query. */
 export function hashOf(section: string, id = "", query: Readonly<Record<string, string>> = {}): string {
   const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== ""));
-  return `#${section}${id === "" ? "" : `/${encodeURIComponent(id)}`}${asked.size === 0 ? "" : `?${asked.toString()}`}`;
+  return `#${section}${id === "" ? "" : `/${encodeURIComponent(id.toWellFormed())}`}${asked.size === 0 ? "" : `?${asked.toString()}`}`;
 }
 
 export function go(hash: string): void {

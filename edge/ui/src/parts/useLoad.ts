@@ -20,38 +20,41 @@ interface State<T> {
   readonly by: unknown;
 }
 
+/** Whether asking once more may help: another key is somebody's to bring, and who is told to wait waits. */
+const mayAsk = (refusal: ApiError | null): boolean =>
+  refusal === null || (refusal.status !== 401 && refusal.status !== 403 && refusal.status !== 404 && refusal.waitMs === 0);
+
 /**
- * Loads when it is first drawn and whenever `load` is another function (so it comes from `useCallback`), and every
- * `everyMs` where that is said, as long as somebody looks.
+ * Loads when it is first drawn and whenever `load` is another function (so it comes from `useCallback`), when somebody
+ * comes back to this tab, since others may have changed something, and every `everyMs` where that is said, as long as
+ * somebody looks.
  */
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, everyMs: number | null = null): Loaded<T> {
   const [state, setState] = useState<State<T>>({ data: null, error: null, by: null });
   const [turn, setTurn] = useState(0);
-  const isRefused = useRef(false);
+  const refusal = useRef<ApiError | null>(null);
 
   useEffect(() => {
     const controller = new AbortController();
-    isRefused.current = false;
+    refusal.current = null;
     load(controller.signal).then(
       (data) => { setState({ data, error: null, by: load }); },
       (failure: unknown) => {
         if (isAbort(failure) || controller.signal.aborted) return;
         const error = asApiError(failure);
-        // Asking again changes nothing until somebody brings another key.
-        isRefused.current = error.status === 401 || error.status === 403 || error.status === 404;
-        // The same failure again is no news: it would be read out anew every few seconds.
-        setState((before) => ({ data: before.data, error: before.error?.code === error.code ? before.error : error, by: load }));
+        refusal.current = error;
+        // The same failure again is no news: it would be read out anew every few seconds. How long it is to wait is.
+        setState((before) => ({ data: before.data, error: before.error?.code === error.code && error.waitMs === 0 ? before.error : error, by: load }));
       },
     );
     return () => { controller.abort(); };
   }, [load, turn]);
 
   useEffect(() => {
-    if (everyMs === null) return undefined;
     const again = (): void => {
-      if (!document.hidden && !isRefused.current) setTurn((times) => times + 1);
+      if (!document.hidden && mayAsk(refusal.current)) setTurn((times) => times + 1);
     };
-    const timer = setInterval(again, everyMs);
+    const timer = everyMs === null ? undefined : setInterval(again, everyMs);
     document.addEventListener("visibilitychange", again);
     return () => {
       clearInterval(timer);

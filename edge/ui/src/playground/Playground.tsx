@@ -23,7 +23,7 @@ export function Playground() {
   const [settings, setSettings] = useState<Settings>(readSettings);
   const [file, setFile] = useState<File | null>(null);
   const audio = useRef<HTMLAudioElement>(null);
-  const { models, error } = useModels(key);
+  const { models, error, again } = useModels(key);
   const { run, start, cancel, clear } = useTranscription();
   const isRunning = run.phase === "sending" || run.phase === "hearing";
 
@@ -44,7 +44,7 @@ export function Playground() {
   return (
     <Frame page="/" title={playground.title} lead={playground.lead}>
       <KeyPanel store={apiKey} wanted={wanted} />
-      {error && <ErrorNotice error={error} />}
+      {error && <ErrorNotice error={error} onRetry={again} />}
       <div class="bench">
         <div class="stack">
           <SourcePanel file={file} audio={audio} onFile={choose} />

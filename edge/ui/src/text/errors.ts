@@ -104,7 +104,9 @@ const SPEAKS_FOR_ITSELF = new Set<ErrorCode>(["invalid_value", "missing_paramete
 
 export function explain(error: ApiError): Explanation {
   if (SPEAKS_FOR_ITSELF.has(error.code)) return { title: "The service does not take that", detail: error.message };
-  return BY_CODE[error.code] ?? BY_STATUS[error.status] ?? fallback(error);
+  // Whose code is "constructor" is not explained by what every object has.
+  const known = Object.hasOwn(BY_CODE, error.code) ? BY_CODE[error.code] : undefined;
+  return known ?? BY_STATUS[error.status] ?? fallback(error);
 }
 
 const fallback = ({ status, message }: ApiError): Explanation => ({
