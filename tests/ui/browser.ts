@@ -11,8 +11,8 @@ export const SAMPLE = join(ROOT, "assets/sample.flac");
 /** What the sample says, as far as every model hears it alike. */
 export const SAID = [/good morning/i, /the sun is shining/i, /go for a walk/i];
 
-/** A browser for a whole file of tests. */
-export async function startBrowser(): Promise<Browser> {
+/** A browser for a whole file of tests. Its microphone hears the sample so many times one after the other. */
+export async function startBrowser(times = 1): Promise<Browser> {
   const speech = join(folder(), "speech.wav");
   const browser = await chromium.launch({
     executablePath: setting("E2E_BROWSER"),
@@ -23,7 +23,7 @@ export async function startBrowser(): Promise<Browser> {
       "--autoplay-policy=no-user-gesture-required",
     ],
   });
-  writeFileSync(speech, await wavOf(browser, SAMPLE, 1));
+  writeFileSync(speech, await wavOf(browser, SAMPLE, times));
   return browser;
 }
 

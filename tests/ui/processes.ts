@@ -12,7 +12,7 @@ export const ROOT = resolve(import.meta.dirname, "../..");
 /** A setting of scripts/test-ui. */
 export function setting(name: string): string {
   const value = process.env[name];
-  if (value === undefined || value === "") throw new Error(`${name} is not set: run scripts/test-ui, which sets it`);
+  if (value === undefined || value === "") throw new Error(`${name} is not set: run scripts/test-ui or scripts/bench-pages, which set it`);
   return value;
 }
 
@@ -70,6 +70,8 @@ export async function startService(): Promise<Service> {
 export interface Edge {
   readonly url: string;
   readonly rootKey: string;
+  /** Has something done behind the Worker's back (tests/harness/edge.mjs); one at a time. */
+  readonly ask: (request: Readonly<Record<string, unknown>>) => Promise<unknown>;
   readonly stop: () => Promise<void>;
 }
 
@@ -95,8 +97,9 @@ export async function startEdge(service: Service | null, settings: Readonly<Reco
     env: { ...process.env, TMPDIR: state, XDG_CONFIG_HOME: state, CLOUDFLARE_DEV_REGISTRY_PATH: join(state, "registry") },
     stdio: ["pipe", "pipe", "ignore"],
   });
-  const line = once(createInterface({ input: child.stdout }), "line") as Promise<[string]>;
-  const [ready] = await Promise.race([line, ended("workerd", child)]);
+  const lines = createInterface({ input: child.stdout });
+  const line = async (): Promise<string> => ((await once(lines, "line")) as [string])[0];
+  const ready = await Promise.race([line(), ended("workerd", child)]);
   const [url] = (JSON.parse(ready) as { urls: string[] }).urls;
   if (url === undefined) throw new Error("workerd has no address");
   const stop = async (): Promise<void> => {
@@ -104,7 +107,12 @@ export async function startEdge(service: Service | null, settings: Readonly<Reco
     child.stdin.end();
     await gone;
   };
-  return { url, rootKey, stop };
+  const ask = async (request: Readonly<Record<string, unknown>>): Promise<unknown> => {
+    const answer = line();
+    child.stdin.write(`${JSON.stringify(request)}\n`);
+    return (JSON.parse(await answer) as { value: unknown }).value;
+  };
+  return { url, rootKey, ask, stop };
 }
 
 /** Makes a key; what is not said is left to the deployment. */
