@@ -21,7 +21,6 @@ interface Probe {
 }
 
 declare global {
-  // eslint-disable-next-line no-var -- a global is declared so, and no other way
   var probe: Probe;
 }
 
