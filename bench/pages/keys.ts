@@ -13,7 +13,7 @@ const OWNERS = 495;
 const WHOLE = 100;
 const PAGE = 100;
 /** One in so many is switched off. */
-const OFF = 198;
+const OFF = 200;
 const MOST_MS = 100;
 
 /** What the section says once it is done. */
@@ -58,7 +58,7 @@ const STEPS: readonly Step[] = [
       await page.keyboard.press("ArrowDown");
     },
   },
-  { name: "they are searched, among all", act: find, until: { rows: (KEYS - WHOLE) / OFF, hasNot: "Works" } },
+  { name: "they are searched, among all", act: find, until: { has: "many-", hasNot: "Works" } },
 ];
 
 export async function measure(): Promise<Table> {
@@ -75,34 +75,37 @@ export async function measure(): Promise<Table> {
   await browser.close();
   await edge.stop();
 
-  const target = { most: MOST_MS };
   return {
     title: `The console with ${String(KEYS)} keys, ${String(PAGE)} on a page; medians of ${String(ROUNDS)}.`,
-    columns: ["to the next drawing (Event Timing)", "to what was asked for, drawn"],
-    rows: STEPS.map(({ name, until }, at): Row => {
-      const each = seen[at] ?? [];
-      const answered = each.map(({ answeredMs }) => answeredMs);
-      const shown = until === undefined ? [] : each.map(({ texts }) => texts.find(({ text }) => isThere([text, until]))?.afterMs ?? NaN);
-      return {
-        name,
-        figures: [
-          { values: answered, unit: " ms", target, atMost: Math.max(...answered) === SHORTEST_MS },
-          ...(until === undefined ? [] : [{ values: shown, unit: " ms", target }]),
-        ],
-      };
-    }),
+    columns: ["from the input to the next drawing", "to what was asked for, drawn", "of that the Worker's answer"],
+    rows: STEPS.map((step, at) => row(step, seen[at] ?? [])),
+    notes: ["The first column is the Event Timing API's, as for INP: how long the page itself lets one wait. The Worker's KV is workerd's local one."],
   };
+}
+
+function row({ name, until }: Step, seen: readonly Seen[]): Row {
+  const answered = seen.map(({ answeredMs }) => answeredMs);
+  const figures = [{ values: answered, unit: " ms", target: { most: MOST_MS }, atMost: Math.max(...answered) === SHORTEST_MS }];
+  if (until === undefined) return { name, figures };
+  const shown = seen.map(({ texts }) => texts.find(({ text }) => isThere([text, until]))?.afterMs ?? NaN);
+  const waited = seen.map(({ requests }, at) => {
+    // What comes later is for something else.
+    const needed = requests.filter(({ toMs }) => toMs <= (shown[at] ?? NaN));
+    return Math.max(...needed.map(({ toMs }) => toMs)) - Math.min(...needed.map(({ fromMs }) => fromMs));
+  });
+  return { name, figures: [...figures, { values: shown, unit: " ms" }, { values: waited, unit: " ms" }] };
 }
 
 /** What of the console is looked at. */
 const SECTION = ".console";
 
-async function take(page: Page, { before, act, until }: Step): Promise<Seen> {
+async function take(page: Page, { name, before, act, until }: Step): Promise<Seen> {
   await before?.(page);
   const done = async (): Promise<void> => {
     if (until === undefined) return;
     const there = page.locator(SECTION);
-    await page.waitForFunction(isThere, [await there.elementHandle(), until] as const);
+    const arrived = page.waitForFunction(isThere, [await there.elementHandle(), until] as const);
+    await arrived.catch((cause: unknown) => { throw new Error(`this never came: ${name}`, { cause }); });
   };
   return watch(page, SECTION, () => act(page), done);
 }
@@ -126,5 +129,8 @@ async function fill(edge: Edge): Promise<void> {
     const metadata = { id, name: `many-${number(n)}`, start: "wk_live_4fQz", owner, plan: "plenty", enabled, created_at: 1_790_000_000 + n };
     return { key: `owner:${owner}:${id}`, value: "", metadata };
   });
-  for (let at = 0; at < listed.length; at += 500) await edge.ask({ op: "kv_put_all", entries: listed.slice(at, at + 500) });
+  for (let at = 0; at < listed.length; at += 500) {
+    const written = await fetch(`${edge.url}/__kv`, { method: "PUT", body: JSON.stringify(listed.slice(at, at + 500)) });
+    if (!written.ok) throw new Error(`no keys: ${await written.text()}`);
+  }
 }

@@ -5,10 +5,10 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 export interface Seen {
   /** From the input to the page's next drawing, the longest there was, as the Event Timing API has it. */
   readonly answeredMs: number;
-  /** When the input was. */
-  readonly inputAt: number;
   /** Every text that was drawn after the input, and how long after it. */
   readonly texts: readonly { readonly text: string; readonly afterMs: number }[];
+  /** What the page asked for after the input: from when to when, counted from it. */
+  readonly requests: readonly { readonly url: string; readonly fromMs: number; readonly toMs: number }[];
 }
 
 /** The Event Timing API tells of nothing shorter, and rounds to 8 ms. */
@@ -91,10 +91,12 @@ function install(shortest: number): void {
       const since = input;
       const answers = events.filter(({ startTime, interactionId }) => startTime >= since && interactionId > 0);
       selector = "";
+      const loads = performance.getEntriesByType("resource") as PerformanceResourceTiming[];
+      const asked = loads.filter(({ startTime, initiatorType }) => startTime >= since && ["fetch", "xmlhttprequest"].includes(initiatorType));
       return {
-        inputAt: since,
         answeredMs: Math.max(shortest, ...answers.map(({ duration }) => duration)),
         texts: texts.map(({ text, at }) => ({ text, afterMs: at - since })),
+        requests: asked.map(({ name, startTime, responseEnd }) => ({ url: name, fromMs: startTime - since, toMs: responseEnd - since })),
       };
     },
   };

@@ -1,5 +1,5 @@
 // How long somebody waits for the last word of what he said, once he has stopped: on the screen, and for the service.
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { startBrowser } from "../../tests/ui/browser.ts";
 import { enterKey, transcript } from "../../tests/ui/playground.ts";
 import { makeKey, startEdge, startService } from "../../tests/ui/processes.ts";
@@ -70,16 +70,10 @@ async function record(browser: Browser, url: string, key: string, doorstep: Door
   );
   const last = seen.texts.at(-1);
   if (last === undefined || !/good morning/i.test(last.text)) throw new Error(`this was not said: ${last?.text ?? ""}`);
-  const toRequest = (await requestAt(page)) - seen.inputAt;
+  const toRequest = seen.requests.find(({ url }) => url.includes("/v1/audio/"))?.fromMs ?? NaN;
   await page.context().close();
   return { total: last.afterMs, service: doorstep.take(), toRequest };
 }
-
-const requestAt = (page: Page): Promise<number> =>
-  page.evaluate(() => {
-    const entries = performance.getEntriesByType("resource") as PerformanceResourceTiming[];
-    return entries.findLast(({ name }) => name.includes("/v1/audio/"))?.fetchStart ?? NaN;
-  });
 
 /** The service's own time, seen from before its door. */
 class Doorstep implements Tap {

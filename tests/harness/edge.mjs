@@ -7,7 +7,6 @@
 // JSON request a line on stdin, one JSON answer a line on stdout, for what a test must do behind the
 // Worker's back:
 //   {"op":"kv_get","key":…} {"op":"kv_put","key":…,"value":…} {"op":"kv_list"}
-//   {"op":"kv_put_all","entries":[{"key":…,"value":…,"metadata":…}]}
 //   {"op":"sql","query":…,"values":[…]}    what the database refuses is answered as its words
 //   {"op":"scheduled"}                      the clock strikes: every cron of the deployment, in its order
 //   {"op":"bucket"}                         names of all that stands in the bucket
@@ -98,10 +97,6 @@ for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line);
   if (request.op === "kv_get") answer({ value: await kv.get(request.key) });
   else if (request.op === "kv_put") answer({ value: (await kv.put(request.key, request.value)) ?? null });
-  else if (request.op === "kv_put_all") {
-    await Promise.all(request.entries.map(({ key, value, metadata }) => kv.put(key, value, { metadata })));
-    answer({ value: request.entries.length });
-  }
   else if (request.op === "kv_list") answer({ value: (await kv.list()).keys.map((key) => key.name) });
   else if (request.op === "sql") {
     const asked = db.prepare(request.query).bind(...(request.values ?? [])).all();

@@ -70,8 +70,6 @@ export async function startService(): Promise<Service> {
 export interface Edge {
   readonly url: string;
   readonly rootKey: string;
-  /** Has something done behind the Worker's back (tests/harness/edge.mjs); one at a time. */
-  readonly ask: (request: Readonly<Record<string, unknown>>) => Promise<unknown>;
   readonly stop: () => Promise<void>;
 }
 
@@ -83,7 +81,7 @@ export async function startEdge(service: Service | null, settings: Readonly<Reco
     bundle: setting("E2E_EDGE_BUNDLE"),
     assets: join(ROOT, "edge/ui/dist"),
     state: join(state, "state"),
-    // `PUT /__bindings` takes some of them away (tests/harness/watched.mjs).
+    // `PUT /__bindings` takes some of them away, `PUT /__kv` fills one (tests/harness/watched.mjs).
     watched: true,
     bindings: {
       EDGE_SIGNING_SECRETS: service?.secret ?? randomBytes(32).toString("hex"),
@@ -97,9 +95,8 @@ export async function startEdge(service: Service | null, settings: Readonly<Reco
     env: { ...process.env, TMPDIR: state, XDG_CONFIG_HOME: state, CLOUDFLARE_DEV_REGISTRY_PATH: join(state, "registry") },
     stdio: ["pipe", "pipe", "ignore"],
   });
-  const lines = createInterface({ input: child.stdout });
-  const line = async (): Promise<string> => ((await once(lines, "line")) as [string])[0];
-  const ready = await Promise.race([line(), ended("workerd", child)]);
+  const line = once(createInterface({ input: child.stdout }), "line") as Promise<[string]>;
+  const [ready] = await Promise.race([line, ended("workerd", child)]);
   const [url] = (JSON.parse(ready) as { urls: string[] }).urls;
   if (url === undefined) throw new Error("workerd has no address");
   const stop = async (): Promise<void> => {
@@ -107,12 +104,7 @@ export async function startEdge(service: Service | null, settings: Readonly<Reco
     child.stdin.end();
     await gone;
   };
-  const ask = async (request: Readonly<Record<string, unknown>>): Promise<unknown> => {
-    const answer = line();
-    child.stdin.write(`${JSON.stringify(request)}\n`);
-    return (JSON.parse(await answer) as { value: unknown }).value;
-  };
-  return { url, rootKey, ask, stop };
+  return { url, rootKey, stop };
 }
 
 /** Makes a key; what is not said is left to the deployment. */
