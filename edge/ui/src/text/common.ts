@@ -47,6 +47,11 @@ export function clock(seconds: number): string {
   return hours > 0 ? `${String(hours)}:${rest}` : rest;
 }
 
+// Made when it is first needed, and once: that takes many times as long as what it is then used for.
+let moments: Intl.DateTimeFormat | null = null;
+
 /** A moment, as the person's own country writes it. */
-export const moment = (unixSeconds: number): string =>
-  new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(unixSeconds * 1000);
+export function moment(unixSeconds: number): string {
+  moments ??= new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return moments.format(unixSeconds * 1000);
+}
