@@ -23,12 +23,13 @@ export async function startBrowser(times = 1): Promise<Browser> {
       "--autoplay-policy=no-user-gesture-required",
     ],
   });
-  writeFileSync(speech, await wavOf(browser, SAMPLE, times));
+  // Nobody speaks before the recorder runs.
+  writeFileSync(speech, await wavOf(browser, SAMPLE, times, 0.5));
   return browser;
 }
 
-/** A recording as WAV, so many times one after the other: the browser decodes it. */
-export async function wavOf(browser: Browser, path: string, times: number): Promise<Buffer> {
+/** A recording as WAV, so many times one after the other, with seconds of silence before: the browser decodes it. */
+export async function wavOf(browser: Browser, path: string, times: number, silence = 0): Promise<Buffer> {
   const page = await browser.newPage();
   const pcm = await page.evaluate(async (encoded) => {
     const bytes = Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0));
@@ -38,7 +39,7 @@ export async function wavOf(browser: Browser, path: string, times: number): Prom
   }, readFileSync(path).toString("base64"));
   await page.close();
   const once = Buffer.from(Int16Array.from(pcm).buffer);
-  const data = Buffer.concat(Array.from({ length: times }, () => once));
+  const data = Buffer.concat([Buffer.alloc(silence * 32_000), ...Array.from({ length: times }, () => once)]);
   const head = Buffer.alloc(44);
   head.write("RIFF", 0);
   head.writeUInt32LE(36 + data.length, 4);
