@@ -1,9 +1,9 @@
 # The commands a newcomer needs. Each does its own set-up first; that is quick when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check deploy screenshots setup fmt clean
+.PHONY: help run test bench bench-pages check deploy screenshots setup fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## both halves, and a first transcript; stays in the foreground (ONCE=1: exits after it; EDGE_PORT, INFERENCE_PORT)
 	@scripts/run
@@ -13,6 +13,9 @@ test: ## every test: native units, then end to end against real workerd and the 
 
 bench: ## the figures of the README, measured here
 	@scripts/bench
+
+bench-pages: ## the figures of the pages, each beside its target; fails where one is missed
+	@scripts/bench-pages
 
 check: ## formatting, lints (native and wasm32), documentation, licences, unused dependencies, deployment files
 	@scripts/check

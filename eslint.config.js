@@ -1,4 +1,4 @@
-// Lints of the pages and of their tests; run by scripts/check.
+// Lints of the pages, of their tests and of their bench; run by scripts/check.
 import a11y from "eslint-plugin-jsx-a11y-x";
 import hooks from "eslint-plugin-react-hooks";
 import { defineConfig, globalIgnores } from "eslint/config";
@@ -7,7 +7,7 @@ import tseslint from "typescript-eslint";
 export default defineConfig(
   globalIgnores(["edge/ui/dist", "edge/ui/src/api/schema.d.ts", "edge/ui/public"]),
   {
-    files: ["edge/ui/**/*.{ts,tsx}", "tests/ui/**/*.ts"],
+    files: ["edge/ui/**/*.{ts,tsx}", "tests/ui/**/*.ts", "bench/pages/**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: "error" },

@@ -18,6 +18,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: pages.map((name) => resolve(here, name)) },
+    rolldownOptions: {
+      input: pages.map((name) => resolve(here, name)),
+      // One chunk of what several pages share: a page that is opened first asks for few files, and the next one has most of
+      // what it needs already.
+      output: { codeSplitting: { groups: [{ name: "common", tags: ["$initial"], minShareCount: 2 }] } },
+    },
   },
 });

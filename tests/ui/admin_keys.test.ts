@@ -338,7 +338,7 @@ test("keys are found by owner, plan and id, and a page of a long list is there a
   await page.getByRole("link", { name: "Next page" }).click();
   await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
   await page.goBack();
-  await page.goBack();
+  await page.getByRole("link", { name: "Previous page" }).click();
   await page.getByRole("rowheader", { name: first, exact: true }).waitFor();
 
   await page.getByLabel("Search by").selectOption("Plan");

@@ -11,8 +11,8 @@ export const SAMPLE = join(ROOT, "assets/sample.flac");
 /** What the sample says, as far as every model hears it alike. */
 export const SAID = [/good morning/i, /the sun is shining/i, /go for a walk/i];
 
-/** A browser for a whole file of tests. */
-export async function startBrowser(): Promise<Browser> {
+/** A browser for a whole file of tests. Its microphone hears the sample so many times one after the other. */
+export async function startBrowser(times = 1): Promise<Browser> {
   const speech = join(folder(), "speech.wav");
   const browser = await chromium.launch({
     executablePath: setting("E2E_BROWSER"),
@@ -25,12 +25,13 @@ export async function startBrowser(): Promise<Browser> {
       "--disable-ipc-flooding-protection",
     ],
   });
-  writeFileSync(speech, await wavOf(browser, SAMPLE, 1));
+  // Nobody speaks before the recorder runs.
+  writeFileSync(speech, await wavOf(browser, SAMPLE, times, 0.5));
   return browser;
 }
 
-/** A recording as WAV, so many times one after the other: the browser decodes it. */
-export async function wavOf(browser: Browser, path: string, times: number): Promise<Buffer> {
+/** A recording as WAV, so many times one after the other, with seconds of silence before: the browser decodes it. */
+export async function wavOf(browser: Browser, path: string, times: number, silence = 0): Promise<Buffer> {
   const page = await browser.newPage();
   const pcm = await page.evaluate(async (encoded) => {
     const bytes = Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0));
@@ -40,7 +41,7 @@ export async function wavOf(browser: Browser, path: string, times: number): Prom
   }, readFileSync(path).toString("base64"));
   await page.close();
   const once = Buffer.from(Int16Array.from(pcm).buffer);
-  const data = Buffer.concat(Array.from({ length: times }, () => once));
+  const data = Buffer.concat([Buffer.alloc(silence * 32_000), ...Array.from({ length: times }, () => once)]);
   const head = Buffer.alloc(44);
   head.write("RIFF", 0);
   head.writeUInt32LE(36 + data.length, 4);

@@ -12,7 +12,7 @@ export const ROOT = resolve(import.meta.dirname, "../..");
 /** A setting of scripts/test-ui. */
 export function setting(name: string): string {
   const value = process.env[name];
-  if (value === undefined || value === "") throw new Error(`${name} is not set: run scripts/test-ui, which sets it`);
+  if (value === undefined || value === "") throw new Error(`${name} is not set: run scripts/test-ui or scripts/bench-pages, which set it`);
   return value;
 }
 
@@ -83,7 +83,7 @@ export async function startEdge(service: Service | null, settings: Readonly<Reco
     bundle: setting("E2E_EDGE_BUNDLE"),
     assets: join(ROOT, "edge/ui/dist"),
     state: join(state, "state"),
-    // `PUT /__bindings` takes some of them away (tests/harness/watched.mjs).
+    // `PUT /__bindings` takes some of them away, `PUT /__kv` fills one (tests/harness/watched.mjs).
     watched: true,
     bindings: {
       EDGE_SIGNING_SECRETS: service?.secret ?? randomBytes(32).toString("hex"),

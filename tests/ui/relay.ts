@@ -16,24 +16,31 @@ export interface Relay {
   readonly stop: () => Promise<void>;
 }
 
+/** Is told of all that passes, after it was passed on. */
+export interface Tap {
+  readonly there: (chunk: Buffer) => void;
+  readonly back: (chunk: Buffer) => void;
+}
+
 interface Hold {
   readonly reached: (chunk: Buffer) => boolean;
   readonly done: () => void;
   isReached: boolean;
 }
 
-export async function startRelay(target: string): Promise<Relay> {
+export async function startRelay(target: string, tap?: Tap): Promise<Relay> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let upload: Hold | null = null;
   let answer: Hold | null = null;
   let isDown = false;
 
-  const pass = (from: Socket, to: Socket, hold: () => Hold | null): void => {
+  const pass = (from: Socket, to: Socket, hold: () => Hold | null, tell?: (chunk: Buffer) => void): void => {
     from.on("data", (chunk: Buffer) => {
       const held = hold();
       if (held?.isReached) return;
       to.write(chunk);
+      tell?.(chunk);
       if (held?.reached(chunk)) {
         held.isReached = true;
         held.done();
@@ -50,8 +57,10 @@ export async function startRelay(target: string): Promise<Relay> {
       return;
     }
     const edge = connect(Number(port), hostname);
-    pass(browser, edge, () => upload);
-    pass(edge, browser, () => answer);
+    // It adds no waiting of its own.
+    for (const socket of [browser, edge]) socket.setNoDelay(true);
+    pass(browser, edge, () => upload, (chunk) => tap?.there(chunk));
+    pass(edge, browser, () => answer, (chunk) => tap?.back(chunk));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

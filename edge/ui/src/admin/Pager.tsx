@@ -15,7 +15,8 @@ const before = new Map<string, string>();
 export function Pager({ place: { section, query }, next }: Props) {
   const cursor = query.get("cursor") ?? "";
   if (next === null && cursor === "") return null;
-  if (next !== null) before.set(next, cursor);
+  // Once alone: what is seen again stands on the page that is being left, and this one is not there yet.
+  if (next !== null && !before.has(next)) before.set(next, cursor);
   const to = (page: string): string => hashOf(section, "", { ...Object.fromEntries(query), cursor: page });
   const previous = before.get(cursor);
   return (

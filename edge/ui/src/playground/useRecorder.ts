@@ -60,13 +60,14 @@ export function useRecorder(): Recorder {
         for (const track of opened.stream.getTracks()) track.stop();
         return;
       }
+      // Before all else: whoever speaks at once is to be heard from his first word on.
+      const pieces: Blob[] = [];
+      opened.recorder.ondataavailable = ({ data }) => { if (data.size > 0) pieces.push(data); };
+      opened.recorder.start(PIECE_MS);
       const context = new AudioContext();
       const analyser = context.createAnalyser();
       analyser.fftSize = 1024;
       context.createMediaStreamSource(opened.stream).connect(analyser);
-      const pieces: Blob[] = [];
-      opened.recorder.ondataavailable = ({ data }) => { if (data.size > 0) pieces.push(data); };
-      opened.recorder.start(PIECE_MS);
       session.current = { ...opened, context, pieces };
       setRecording({ state: "recording", startedAt: performance.now(), analyser });
     } catch (error) {
