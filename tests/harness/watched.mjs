@@ -76,6 +76,4 @@ export default {
 
   queue: (batch, env, ctx) => edge.queue(batch, bindings(env), ctx),
   scheduled: (event, env, ctx) => edge.scheduled(event, bindings(env), ctx),
-
-  queue: (batch, env, ctx) => edge.queue(batch, bindings(env), ctx),
 };
