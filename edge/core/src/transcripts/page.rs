@@ -192,7 +192,7 @@ fn capitalized(name: &str) -> String {
 }
 
 /// A name without what can't be seen: controls, and marks that turn the direction of what follows.
-fn visible(name: &str) -> String {
+pub(super) fn visible(name: &str) -> String {
     let hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

@@ -30,6 +30,9 @@ pub(super) fn searchable(text: &str) -> String {
         }
         if stands_alone(c) {
             parted.extend([' ', c, ' ']);
+        } else if c.is_control() {
+            // A NUL would end the question for SQLite, within its quotation marks.
+            parted.push(' ');
         } else {
             parted.push(c);
         }
@@ -101,6 +104,7 @@ mod tests {
                 "{name words}:\"in Spain\" AND {name words}:\"mai\"*",
             ),
             ("NOT", "{name words}:\"NOT\""),
+            ("a\0b", "{name words}:\"a b\""),
             ("日本", "{name words}:\"日  本\""),
             (
                 "a) OR account:b",

@@ -4,6 +4,7 @@ use inference_api::render::{ResponseFormat, render};
 use inference_api::transcript::Transcript;
 use serde::{Deserialize, Serialize};
 
+use super::page::visible;
 use crate::error::{EdgeError, invalid};
 
 /// What the database knows of a transcript beside itself.
@@ -153,6 +154,7 @@ pub fn inline(name: Option<&str>) -> String {
 }
 
 fn disposition(kind: &str, name: &str) -> String {
+    let name = visible(name);
     let plain: String = name
         .chars()
         .map(|c| {
@@ -197,14 +199,14 @@ mod tests {
             ),
             (
                 Some("q\"\r\nx: é.wav"),
-                "attachment; filename=\"q___x_ _.srt\"; filename*=UTF-8''q%22%0D%0Ax%3A%20%C3%A9.srt",
+                "attachment; filename=\"q_x_ _.srt\"; filename*=UTF-8''q%22x%3A%20%C3%A9.srt",
             ),
         ] {
             assert_eq!(download(name, ResponseFormat::Srt), header);
         }
         assert_eq!(
-            inline(Some("q\"\r\n.wav")),
-            "inline; filename=\"q___.wav\"; filename*=UTF-8''q%22%0D%0A.wav"
+            inline(Some("q\"\u{202E}\r\n.wav")),
+            "inline; filename=\"q_.wav\"; filename*=UTF-8''q%22.wav"
         );
     }
 }

@@ -27,7 +27,7 @@ addEventListener("storage", ({ key }) => {
 
 /** Has a cookie stand for this root key, which is kept nowhere. */
 export async function signIn(key: string): Promise<void> {
-  const { root_key_id: rootKeyId, expires_at: until } = await call("post", "/admin/session", { key });
+  const { root_key_id: rootKeyId, expires_at: until } = await call("post", "/admin/session", { key, cookies: true });
   keep({ rootKeyId, until: until ?? 0, isOver: false });
 }
 

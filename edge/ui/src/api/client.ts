@@ -27,6 +27,8 @@ export interface Options<O = never> {
   readonly body?: Body<O>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Whether the answer to a request with a key may set a cookie, and the request brings those that are there. */
+  readonly cookies?: boolean;
 }
 
 /** Asks a path of the API's description. */
@@ -55,7 +57,7 @@ export async function blob<P extends PathsOf<"get">>(path: P, options: Options<O
 export async function send(
   method: Method,
   url: string,
-  { key, body: sent, headers, signal }: Pick<Options, "key" | "headers" | "signal"> & { readonly body?: unknown } = {},
+  { key, body: sent, headers, signal, cookies = key == null }: Pick<Options, "key" | "headers" | "signal" | "cookies"> & { readonly body?: unknown } = {},
 ): Promise<Response> {
   const request: RequestInit = {
     method: method.toUpperCase(),
@@ -65,7 +67,7 @@ export async function send(
       ...headers,
     },
     // A key says who asks; a session's cookie must not say something else beside it.
-    credentials: key == null ? "same-origin" : "omit",
+    credentials: cookies ? "same-origin" : "omit",
     ...(sent !== undefined && { body: JSON.stringify(sent) }),
     ...(signal && { signal }),
   };
