@@ -57,19 +57,19 @@ test("a session that ends amid the work is told, and nothing that was typed is l
   const { key } = await makeRootKey();
   const page = await visit(t, browser, `${edge.url}/admin#plans`);
   await signIn(page, key);
-  await page.getByRole("button", { name: "Make a plan" }).click();
-  await field(page, "Name").fill("typed-before");
+  await page.getByRole("link", { name: "Make a plan" }).click();
+  await field(page, "Name").first().fill("typed-before");
   await page.context().clearCookies();
-  const make = page.getByRole("button", { name: "Make the plan" });
+  const make = page.getByRole("button", { name: "Save" });
   await make.click();
   await page.getByText("Your session is over").waitFor();
   await assertAccessible(page);
-  assert.equal(await field(page, "Name").inputValue(), "typed-before");
+  assert.equal(await field(page, "Name").first().inputValue(), "typed-before");
   await page.getByLabel("Root key").fill(key);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByText("Signed in with").waitFor();
   await make.click();
-  await page.getByRole("link", { name: "typed-before" }).waitFor();
+  await page.getByRole("listitem", { name: "typed-before" }).waitFor();
 });
 
 test("a session whose root key is revoked is refused at once", async (t) => {
