@@ -91,7 +91,7 @@ pub fn page(row: &Row, token: &str) -> Result<String, EdgeError> {
     if let Some(audio) = &audio {
         let _ = writeln!(
             body,
-            "<audio controls preload=\"metadata\" src=\"{audio}\" aria-label=\"The recording\"></audio>"
+            "<section aria-label=\"The recording\"><audio controls preload=\"metadata\" src=\"{audio}\"></audio></section>"
         );
     }
     let _ = writeln!(body, "<main lang=\"{}\">", written.code());
