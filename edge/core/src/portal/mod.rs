@@ -1,7 +1,7 @@
 //! The portal: people get keys by themselves, on plans that are for it.
 //!
 //! A session is a [`Ticket`] in a cookie; the object of its owner's sessions has the last word, so that one that was
-//! ended is good for nothing at the very next request. [`sign_in`] begins one, [`Desk`] is what is done in one.
+//! ended is good for nothing at the very next request. [`Portal::sign_in`] begins one, [`Desk`] is what is done in one.
 
 mod console;
 mod guest;
