@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { startBrowser, visit } from "./browser.ts";
-import { admin, field, makePlan, openConsole } from "./console.ts";
+import { admin, field, makePlan, type Made, openConsole } from "./console.ts";
 import { HOSTILE, hostileNames } from "./hostile.ts";
 import { assertApart, assertOnlyText, assertTexts, dialogs, turns } from "./only_text.ts";
 import { type Edge, startEdge } from "./processes.ts";
@@ -52,8 +52,10 @@ test("names and notes of keys, in the list, on their pages, in their forms", asy
     await page.locator("form[aria-label^=Change]").waitFor();
     const json = JSON.stringify(notes(name), null, 2);
     const found = await page.evaluate(() => {
-      const typed = (what: string): string => document.querySelector<HTMLInputElement>(`form[aria-label^=Change] ${what}`)?.value ?? "";
-      return [document.querySelector("dd pre")?.textContent, typed("input"), typed("textarea")];
+      const form = document.querySelector("form[aria-label^=Change]");
+      const typed = (what: string): string | undefined => form?.querySelector<HTMLInputElement>(what)?.value;
+      const notes = [...(form?.querySelectorAll("label") ?? [])].find((label) => label.textContent === "Notes");
+      return [document.querySelector("dd pre")?.textContent, typed("input"), typed(`#${CSS.escape(notes?.htmlFor ?? "")}`)];
     });
     assert.deepEqual(found, [json, name, json]);
     await assertOnlyText(page);
@@ -81,14 +83,17 @@ test("what of it the audit keeps", async (t) => {
   assert.deepEqual(told.sort(), [...NAMES].sort());
 });
 
-test("names of root keys, in the list and where one is revoked", async (t) => {
-  await Promise.all(NAMES.map((name) => admin(edge, "POST", "/admin/root-keys", { name, scopes: ["admin:hosts"] })));
+test("names of root keys, in the list and on their pages", async (t) => {
+  const made = await Promise.all(NAMES.map((name) => admin<Made>(edge, "POST", "/admin/root-keys", { name, scopes: ["admin:hosts"] })));
   const page = await openConsole(t, browser, edge, "#root-keys", PHONE);
   await page.getByRole("row").nth(NAMES.length).waitFor();
-  await assertTexts(page.locator("tbody th > span"), NAMES);
+  await assertTexts(page.locator("tbody th > a"), NAMES);
   await assertOnlyText(page);
-  assertApart(await dialogs(page, "tbody button", "p"), NAMES);
-  await assertOnlyText(page);
+  for (const [at, { id }] of made.entries()) {
+    await turn(page, `#root-keys/${id}`);
+    await page.waitForFunction((wanted) => document.getElementById("section")?.textContent === wanted, NAMES[at] ?? "");
+    await assertOnlyText(page);
+  }
 });
 
 test("what is typed into the console's forms, and refused", async (t) => {

@@ -123,7 +123,7 @@ test("among the kept transcripts: what was said, their names, the model, the fil
     await turns(page, [`#${id}`], "h1");
     await page.locator(`.entry[href="#${id}"][aria-current]`).waitFor({ state: "attached" });
     await page.waitForFunction((wanted) => document.querySelector(".opened-name")?.textContent === wanted, NAMES[at] ?? "");
-    assert.ok((await page.locator(".opened .facts dd").allTextContents()).includes(NAMES[at] ?? ""));
+    assert.ok((await page.locator(".opened .known dd").allTextContents()).includes(NAMES[at] ?? ""));
     await assertOnlyText(page);
   }
   await page.getByRole("button", { name: "Delete…" }).click();
