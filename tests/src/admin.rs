@@ -6,6 +6,14 @@ use serde_json::{Value, json};
 use crate::edge::{Edge, Key};
 use crate::http::Answer;
 
+/// A key's view without what changes by itself: what its limits stand at now.
+pub fn still(mut view: Value) -> Value {
+    if let Some(fields) = view.as_object_mut() {
+        fields.remove("limits_now");
+    }
+    view
+}
+
 impl Edge {
     /// An administrator's question.
     pub async fn ask_admin(&self, path: &str) -> Value {
@@ -27,7 +35,7 @@ impl Edge {
 
     /// A key as an administrator sees it.
     pub async fn key(&self, key: &Key) -> Value {
-        self.ask_admin(&format!("/admin/keys/{}", key.id)).await
+        still(self.ask_admin(&format!("/admin/keys/{}", key.id)).await)
     }
 
     /// Changes fields of a key.
