@@ -13,8 +13,11 @@ use wasm_bindgen::prelude::*;
 use crate::database::Given;
 use crate::glue::{self, Call, thrown};
 use crate::ports::Runtime;
+use crate::transcript_store::{LINKED, OWNED};
 
-const COLUMNS: &str = "t.id,t.account,t.name,t.audio_type,t.audio_bytes";
+/// Before the clauses that say which transcript.
+const SELECT: &str = "SELECT t.id,t.account,t.name,t.audio_type,t.audio_bytes";
+const IS_KEPT: &str = "AND t.audio_type IS NOT NULL";
 
 /// What is known of the audio of a transcript.
 #[derive(Deserialize)]
@@ -40,10 +43,7 @@ impl Runtime<'_> {
         id: &str,
         now: UnixMs,
     ) -> Result<Option<KeptAudio>, PortError> {
-        let statement = format!(
-            "SELECT {COLUMNS} FROM transcripts t WHERE t.id=?2 AND t.account=?3 AND t.audio_type IS NOT NULL \
-             AND (t.expires_at IS NULL OR t.expires_at>?1)"
-        );
+        let statement = format!("{SELECT} {OWNED} {IS_KEPT}");
         self.kept_audio(&json!([[statement, now.0, id, account]]))
             .await
     }
@@ -54,11 +54,7 @@ impl Runtime<'_> {
         hash: &str,
         now: UnixMs,
     ) -> Result<Option<KeptAudio>, PortError> {
-        let statement = format!(
-            "SELECT {COLUMNS} FROM links l JOIN transcripts t ON t.serial=l.transcript \
-             WHERE l.hash=?2 AND l.ended_at IS NULL AND (l.expires_at IS NULL OR l.expires_at>?1) \
-             AND t.audio_type IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at>?1)"
-        );
+        let statement = format!("{SELECT} {LINKED} {IS_KEPT}");
         self.kept_audio(&json!([[statement, now.0, hash]])).await
     }
 

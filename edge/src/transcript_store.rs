@@ -36,6 +36,14 @@ const EMPTY: &str = "DELETE FROM transcripts WHERE account=?1";
 const EXPIRED: &str = "SELECT id,account,body IS NULL OR audio_type IS NOT NULL AS apart FROM transcripts \
     WHERE expires_at<=?1 ORDER BY expires_at LIMIT ?2";
 
+/// The account's transcript of an id. `?1`: now; `?2`: the id; `?3`: the account.
+pub(crate) const OWNED: &str = "FROM transcripts t WHERE t.id=?2 AND t.account=?3 \
+    AND (t.expires_at IS NULL OR t.expires_at>?1)";
+/// The transcript that a link leads to, as long as both last. `?1`: now; `?2`: the link's hash.
+pub(crate) const LINKED: &str = "FROM links l JOIN transcripts t ON t.serial=l.transcript \
+    WHERE l.hash=?2 AND l.ended_at IS NULL AND (l.expires_at IS NULL OR l.expires_at>?1) \
+    AND (t.expires_at IS NULL OR t.expires_at>?1)";
+
 /// A page of an export, newest first. `?1`: now; `?2`: the account; `?3`: only what came before this one; `?4`: so many.
 pub(crate) fn page_of_export() -> String {
     format!(
@@ -226,10 +234,7 @@ impl Runtime<'_> {
         id: &str,
         now: UnixMs,
     ) -> Result<Option<Row>, PortError> {
-        let get = format!(
-            "SELECT {ABOUT},t.body FROM transcripts t WHERE t.id=?2 AND t.account=?3 \
-             AND (t.expires_at IS NULL OR t.expires_at>?1)"
-        );
+        let get = format!("SELECT {ABOUT},t.body {OWNED}");
         self.whole(&json!([[get, now.0, id, account]])).await
     }
 
@@ -239,11 +244,7 @@ impl Runtime<'_> {
         hash: &str,
         now: UnixMs,
     ) -> Result<Option<(Row, bool)>, PortError> {
-        let linked = format!(
-            "SELECT {ABOUT},t.body,l.embed FROM links l JOIN transcripts t ON t.serial=l.transcript \
-             WHERE l.hash=?2 AND l.ended_at IS NULL AND (l.expires_at IS NULL OR l.expires_at>?1) \
-             AND (t.expires_at IS NULL OR t.expires_at>?1)"
-        );
+        let linked = format!("SELECT {ABOUT},t.body,l.embed {LINKED}");
         let given: Vec<Given<LinkedRow>> = self.query(&json!([[linked, now.0, hash]])).await?;
         let Some(LinkedRow { whole, embed }) = first(given) else {
             return Ok(None);
